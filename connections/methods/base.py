@@ -1,0 +1,151 @@
+"""What an authentication method is. A new one is one class here beside the others, and one line in AUTH_METHODS.
+
+The form, the vault, the log, the pages and the docs ask the method's own declaration; the gateway knows none by name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+from uuid import UUID
+
+from django import forms
+
+from portal.vault import Secret as Plaintext
+
+if TYPE_CHECKING:
+    from connections.models import Connection
+    from portal.agents.models import Agent
+    from portal.users import User
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: always an agent, and the user it speaks for where it said so (and may)."""
+
+    agent: "Agent"
+    user: "User | None" = None
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What goes on the wire: header name and value pairs, added last and each exactly once (T06).
+
+    `described` says in a few words what it is, for the log ("x-api-key, set 3 September"); never the value.
+    """
+
+    headers: tuple[tuple[str, Plaintext], ...] = ()
+    described: str = ""
+
+
+class CredentialUnavailable(Exception):
+    """The method can't make a credential now. `code` is an entry of connections/troubleshooting.py."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What a user must be shown before the call can be made."""
+
+    id: UUID
+    link: str
+    server_label: str
+    scopes: tuple[str, ...]
+    expires_at: Any
+
+
+class ConsentRequired(Exception):
+    """The user has to allow it first; carries the link (protocols.md 1.4)."""
+
+    def __init__(self, consent: Consent) -> None:
+        super().__init__("consent required")
+        self.consent = consent
+
+
+@dataclass(frozen=True)
+class SecretField:
+    """A write-only field of a method.
+
+    `repeats` fields may be given several times; each then has a credential name of its own when `named`.
+    """
+
+    slug: str
+    label: str
+    help_text: str = ""
+    required: bool = True
+    named: bool = False
+    repeats: int = 1
+
+
+class SettingsForm(forms.Form):
+    """Validates `Connection.settings`. Fields become its JSON, so their cleaned values must be JSON."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A row of "Choose an authentication method" on the A2A page."""
+
+    words: str
+    order: int
+
+
+class AuthMethod:
+    """Base of the methods. Class attributes are the declaration; the methods below are what it can do."""
+
+    slug: ClassVar[str]
+    label: ClassVar[str]
+    description: ClassVar[str]
+    foundry_auth_type: ClassVar[str]
+    user_context_persists: ClassVar[bool] = False
+    goals: ClassVar[Sequence[Goal]] = ()
+    settings_form: ClassVar[type[SettingsForm]] = SettingsForm
+    secret_fields: ClassVar[Sequence[SecretField]] = ()
+    guidance_template: ClassVar[str | None] = None
+    # True where `credential` needs nothing but the rows it is given, and may run on the event loop.
+    is_local: ClassVar[bool] = False
+
+    def addresses(self, connection: "Connection", secret_field: str) -> tuple[str, ...]:
+        """The URLs that this field's value may be sent to; the vault seals it to them."""
+        return connection.addresses()
+
+    def credential(self, connection: "Connection", caller: Caller) -> Credential:
+        """The credential for one call. Raises ConsentRequired or CredentialUnavailable."""
+        raise NotImplementedError
+
+    def renew(self, connection: "Connection", caller: Caller, refused: Credential) -> Credential | None:
+        """A better credential after the endpoint answered 401, or None where there is none."""
+        return None
+
+    def waiting(self, connection: "Connection", caller: Caller, task: str) -> Consent | None:
+        """What a task that the gateway made for this caller waits for; None when it can go on."""
+        return None
+
+    def consent_state(self, connection: "Connection", caller: Caller) -> tuple[str, Consent | None]:
+        """("connected" | "consent_required" | "not_needed", the consent to be given)."""
+        return "not_needed", None
+
+    def acts_as(self, connection: "Connection", agent: "Agent") -> str:
+        """As whom the endpoint sees this agent's calls, in words."""
+        raise NotImplementedError
+
+    def facts(self, connection: "Connection") -> Sequence[tuple[str, str]]:
+        """Label and value pairs of the settings, for the connection's page; nothing secret."""
+        return ()
+
+
+@dataclass
+class Registry:
+    """The methods of settings.AUTH_METHODS by slug, in their order."""
+
+    methods: dict[str, AuthMethod] = field(default_factory=dict)
+
+    def __iter__(self):
+        return iter(self.methods.values())
+
+    def __getitem__(self, slug: str) -> AuthMethod:
+        return self.methods[slug]
+
+    def __contains__(self, slug: str) -> bool:
+        return slug in self.methods

@@ -1,0 +1,189 @@
+"""A connection, its sealed secrets, the agents it was given to, and who owns which task at its endpoint."""
+
+import uuid
+from urllib.parse import urljoin, urlsplit
+
+from django.conf import settings as deployment
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from portal import vault
+from portal.agents.models import Agent
+from portal.projects.models import Project
+from portal.users import User
+
+CARD_PATH = "/.well-known/agent-card.json"
+
+# Foundry's rule for connection names (foundry.md 2.1).
+connection_name = RegexValidator(
+    r"^[a-zA-Z0-9][a-zA-Z0-9_-]{2,32}\Z",
+    "Use 3 to 33 letters, digits, hyphens or underscores, beginning with a letter or digit.",
+)
+
+
+class Connection(models.Model):
+    """A saved endpoint, an authentication method, and what that method needs.
+
+    `settings` holds the method's own non-secret values, validated by the method's form.
+    `interfaces` is where calls go: [{"url", "binding": "JSONRPC" or "HTTP+JSON", "version": "1.0" or "0.3",
+    "tenant"?}], read from the card when the connection is saved or an administrator confirms a changed card.
+    `card` is the card as it was read then, or null where none can be read.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey(Project, models.CASCADE, related_name="connections")
+    name = models.CharField(max_length=64, validators=[connection_name])
+    display_name = models.CharField(max_length=120, blank=True)
+    endpoint = models.TextField()
+    card_path = models.TextField(default=CARD_PATH)
+    send_credentials_for_card = models.BooleanField(default=False)
+    auth_method = models.CharField(max_length=60)
+    settings = models.JSONField(default=dict)
+    interfaces = models.JSONField(default=list)
+    card = models.JSONField(null=True)
+    card_read_at = models.DateTimeField(null=True)
+    given_to_all = models.BooleanField(default=False)
+    calls_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    calls_at_once = models.PositiveIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    changed_at = models.DateTimeField(default=timezone.now)
+    disabled_at = models.DateTimeField(null=True)
+    disabled_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("project", Lower("name"), name="connection_name_ignores_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.display_name or self.name
+
+    @property
+    def gateway_url(self) -> str:
+        """The one URL that agents call."""
+        return f"{deployment.PUBLIC_URL}/a2a/{self.project.name}/{self.name}"
+
+    @property
+    def card_url(self) -> str:
+        """The card path is appended to the endpoint; a full URL stands for itself."""
+        if "://" in self.card_path:
+            return self.card_path
+        return f"{self.endpoint.rstrip('/')}/{self.card_path.lstrip('/')}"
+
+    @property
+    def default_card_url(self) -> str:
+        """Where most servers keep the card: at the origin."""
+        return urljoin(self.endpoint, CARD_PATH)
+
+    @property
+    def sends_card_credentials(self) -> bool:
+        """Credentials go with the card request only over https and to the endpoint's own host (foundry.md 1.1)."""
+        card, endpoint = urlsplit(self.card_url), urlsplit(self.endpoint)
+        return self.send_credentials_for_card and card.scheme == "https" and card.netloc == endpoint.netloc
+
+    def addresses(self) -> tuple[str, ...]:
+        """Every URL that the connection's credential may be sent to. Secrets are sealed to exactly these (T01)."""
+        urls = {self.endpoint, *(interface["url"] for interface in self.interfaces)}
+        return tuple(sorted(urls | ({self.card_url} if self.sends_card_credentials else set())))
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.disabled_at is None
+
+
+class Secret(models.Model):
+    """One sealed value: the `position`-th of a field, with the credential name it is sent under."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="secrets")
+    field = models.CharField(max_length=60)
+    position = models.PositiveSmallIntegerField(default=0)
+    name = models.CharField(max_length=200, blank=True)
+    value = models.TextField()
+    set_at = models.DateTimeField(default=timezone.now)
+    set_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    expires_on = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "field", "position"], name="one_secret_per_field_and_position"
+            )
+        ]
+        ordering = ["field", "position"]
+
+    def binding(self, addresses: tuple[str, ...]) -> vault.Binding:
+        return vault.Binding(
+            table="connections.secret",
+            row=self.id,
+            field=self.field,
+            name=self.name,
+            project=self.connection.project_id,
+            addresses=addresses,
+        )
+
+
+class Given(models.Model):
+    """A connection given to an agent ("Use in an agent"). Without it, or `given_to_all`, the agent can't call it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="given")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="given")
+    given_at = models.DateTimeField(default=timezone.now)
+    given_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["connection", "agent"], name="given_once")]
+
+
+class Health(models.Model):
+    """What the last test of a connection found, and since when it has been so."""
+
+    class State(models.TextChoices):
+        HEALTHY = "healthy", "Healthy"
+        FAILING = "failing", "Failing"
+        NOT_CHECKED = "not_checked", "Not checked"
+
+    connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="health")
+    state = models.CharField(max_length=12, choices=State.choices, default=State.NOT_CHECKED)
+    since = models.DateTimeField(default=timezone.now)
+    checked_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=60, blank=True)
+    status = models.IntegerField(null=True)
+    took_ms = models.IntegerField(null=True)
+
+
+class TaskOwner(models.Model):
+    """Who began a task or context at an endpoint; the endpoint sees one shared caller and can't tell (protocols 1.5).
+
+    `task` is empty for a context that has no task yet. `made_by` says who made the ids: the endpoint, or the gateway
+    (prefix `gh-`), whose conversation the endpoint knows under `endpoint_context`.
+    """
+
+    class MadeBy(models.TextChoices):
+        ENDPOINT = "endpoint"
+        GATEWAY = "gateway"
+
+    id = models.BigAutoField(primary_key=True)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="+")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, null=True, related_name="+")
+    task = models.CharField(max_length=256, blank=True)
+    context = models.CharField(max_length=256, blank=True)
+    made_by = models.CharField(max_length=8, choices=MadeBy.choices, default=MadeBy.ENDPOINT)
+    endpoint_context = models.CharField(max_length=256, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "task"], condition=~Q(task=""), name="one_owner_per_task"),
+            models.UniqueConstraint(
+                fields=["connection", "context"],
+                condition=Q(task="") & ~Q(context=""),
+                name="one_owner_per_context",
+            ),
+        ]

@@ -1,0 +1,353 @@
+"""The only writer of the access log.
+
+`record` writes one act, in the caller's transaction where there is one, so that a change and its row commit together
+or not at all. `Committer` writes the two rows of a call: rows of concurrent calls share one commit.
+
+Each row carries an HMAC over all its columns, its writer and its counter, so that a changed row, a copied one or a gap
+shows. A writer is one database connection. Its counter advances only when a commit is confirmed; after an uncertain
+commit the connection is gone, and with it the writer.
+"""
+
+import hashlib
+import hmac
+import json
+import logging
+import os
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db import connection, transaction
+from uuid_utils.compat import uuid7
+
+from portal import vault
+from portal.audit.context import current_request
+from portal.audit.events import CALL, Event, Outcome
+from portal.audit.models import LastUse, LogKey, LogRow
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = [f.attname for f in LogRow._meta.fields if f.attname != "id"]
+SIGNED = [name for name in COLUMNS if name != "hmac"]
+TEXTS = {f.attname: f.max_length for f in LogRow._meta.fields if f.get_internal_type() in ("CharField", "TextField")}
+INSERT = f"INSERT INTO {LogRow._meta.db_table} ({', '.join(COLUMNS)}) VALUES "  # noqa: S608 -- our own names
+PLACEHOLDERS = f"({', '.join(['%s'] * len(COLUMNS))})"
+EMPTY = {name: ("" if name in TEXTS else None) for name in COLUMNS}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who did it: `user`, `agent_key` or `system`, with the name as it was at that moment."""
+
+    kind: str
+    id: uuid.UUID | None
+    name: str
+
+    @classmethod
+    def of(cls, user) -> "Actor":
+        return cls("user", user.id, str(user)) if user.is_authenticated else cls("nobody", None, "")
+
+
+SYSTEM = Actor("system", None, "Gatehouse")
+
+
+def row_of(event: Event, by: Actor, *, outcome: Outcome = Outcome.SUCCEEDED, **columns: Any) -> dict[str, Any]:
+    """The columns of one row, not yet numbered or authenticated.
+
+    `project`, `agent`, `connection` and `on_behalf_of` are objects with `id` and a name; `details` is a dict of plain
+    values without secrets. Text is cut to its column and loses NUL, which PostgreSQL refuses (T39).
+    """
+    row = EMPTY | {
+        "uid": uuid7(),
+        "time": datetime.now(UTC),
+        "kind": LogRow.Kind.ACT.value,
+        "event": event.tag,
+        "outcome": outcome.value,
+        "request_id": current_request.get(),
+        "actor_kind": by.kind,
+        "actor_id": by.id,
+        "actor_name": by.name,
+    }
+    for name in ("project", "agent", "connection"):
+        thing = columns.pop(name, None)
+        if thing is not None:
+            row[f"{name}_id"], row[f"{name}_name"] = thing.id, thing.name
+    person = columns.pop("on_behalf_of", None)
+    if person is not None:
+        row["on_behalf_of_id"], row["on_behalf_of_name"] = person.id, str(person)
+    details = columns.pop("details", None)
+    if details:
+        row["details"] = json.dumps(details, sort_keys=True, default=str)
+    row.update(columns)
+    for name, length in TEXTS.items():
+        if row[name]:
+            row[name] = str(row[name]).replace("\0", "\ufffd")[:length]
+    return row
+
+
+def record(event: Event, by: Actor, **columns: Any) -> None:
+    """Writes one act now. Inside a transaction the row commits with it; columns as for `row_of`."""
+    row = row_of(event, by, **columns)
+    with transaction.atomic():
+        writer = _writer()
+        _insert([row], writer, after=writer.confirmed + writer.pending())
+        transaction.on_commit(writer.confirm)
+
+
+class Writer:
+    """One database connection's identity in the log, and how many of its rows are known to be committed."""
+
+    def __init__(self) -> None:
+        self.id = uuid.uuid4()
+        self.confirmed = 0
+
+    def confirm(self) -> None:
+        self.confirmed += 1
+
+    def pending(self) -> int:
+        """Rows of the open transaction. Django drops the hooks of a savepoint that was rolled back, so this is exact."""
+        return sum(1 for _, hook, *_ in connection.run_on_commit if hook == self.confirm)
+
+
+_writers: WeakKeyDictionary[Any, Writer] = WeakKeyDictionary()
+
+
+def _writer() -> Writer:
+    connection.ensure_connection()
+    return _writers.setdefault(connection.connection, Writer())
+
+
+def _insert(rows: list[dict], writer: Writer, after: int) -> None:
+    key_id, key = _log_key()
+    values: list[Any] = []
+    for counter, row in enumerate(rows, start=after + 1):
+        row.update(log_key=key_id, writer=writer.id, counter=counter)
+        row["hmac"] = authenticate(row, key)
+        values.extend(row[name] for name in COLUMNS)
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT + ", ".join([PLACEHOLDERS] * len(rows)), values)
+
+
+def authenticate(row: dict[str, Any], key: bytes) -> bytes:
+    """HMAC-SHA256 over the row's canonical bytes: a JSON list of its columns in the order of the table."""
+    canonical = json.dumps([_plain(row[name]) for name in SIGNED], separators=(",", ":"))
+    return hmac.digest(key, canonical.encode(), hashlib.sha256)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
+def verify(row: LogRow) -> bool:
+    """Whether the stored row still is what was written."""
+    stored = LogKey.objects.get(id=row.log_key)
+    expected = authenticate({name: getattr(row, name) for name in SIGNED}, _unwrapped(stored))
+    return hmac.compare_digest(bytes(row.hmac), expected)
+
+
+_keys: dict[uuid.UUID, bytes] = {}
+_current_key: list[uuid.UUID] = []
+
+
+def _log_key() -> tuple[uuid.UUID, bytes]:
+    if not _current_key:
+        stored = LogKey.objects.order_by("-created_at").first() or _make_log_key()
+        _unwrapped(stored)
+        _current_key.append(stored.id)
+    return _current_key[0], _keys[_current_key[0]]
+
+
+def _make_log_key() -> LogKey:
+    key_id, wrapped = vault.wrap(os.urandom(32))
+    return LogKey.objects.create(key_id=key_id, wrapped=wrapped)
+
+
+def _unwrapped(stored: LogKey) -> bytes:
+    if stored.id not in _keys:
+        _keys[stored.id] = vault.unwrap(stored.key_id, stored.wrapped).ljust(32, b"\0")
+    return _keys[stored.id]
+
+
+@dataclass
+class _Entry:
+    row: dict
+    used: tuple[uuid.UUID, ...]
+    done: Future | None
+
+
+class Committer:
+    """Writes calls' rows from a thread of its own; whatever waits is written in one transaction.
+
+    An attempt's future resolves when its row is durable; an outcome follows within a second. When the database refuses,
+    waiting attempts fail (and their calls are refused), outcomes are kept and tried again.
+    """
+
+    BATCH = 256
+    OUTCOME_SECONDS = 0.25
+    KEPT_OUTCOMES = 10_000
+    LAST_USE_SECONDS = 60.0
+
+    def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:
+        self._waiting: deque[_Entry] = deque()
+        self._wake = threading.Condition()
+        self._urgent = False
+        self._stopping = False
+        self._last_uses: dict[uuid.UUID, float] = {}
+        self._on_failure = on_failure
+        self._thread = threading.Thread(target=self._run, name="log-committer", daemon=True)
+        self._thread.start()
+
+    def attempt(self, row: dict, used: Iterable[uuid.UUID] = ()) -> Future:
+        """Queues an attempt. The future's result is None once the row is committed, or the failure."""
+        done: Future = Future()
+        self._put(_Entry(row | {"kind": LogRow.Kind.ATTEMPT.value}, tuple(used), done), urgent=True)
+        return done
+
+    def outcome(self, row: dict) -> None:
+        self._put(_Entry(row, (), None), urgent=False)
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Writes what waits and ends the thread."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join(seconds)
+
+    def _put(self, entry: _Entry, urgent: bool) -> None:
+        with self._wake:
+            self._waiting.append(entry)
+            self._urgent = self._urgent or urgent
+            if urgent or len(self._waiting) == 1:
+                self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            batch = self._take()
+            if batch:
+                self._commit(batch)
+            elif self._stopping:
+                connection.close()
+                return
+
+    def _take(self) -> list[_Entry]:
+        with self._wake:
+            if not self._waiting and not self._stopping:
+                self._wake.wait(1.0)
+            if not self._urgent and self._waiting and not self._stopping:
+                self._wake.wait(self.OUTCOME_SECONDS)
+            batch = [self._waiting.popleft() for _ in range(min(self.BATCH, len(self._waiting)))]
+            self._urgent = any(entry.done for entry in self._waiting)
+            return batch
+
+    def _commit(self, batch: list[_Entry]) -> None:
+        try:
+            writer = self._write(batch)
+        except Exception as error:
+            # Whether the commit arrived is not known: this connection, and with it the writer, ends here.
+            logger.error("The access log could not be written: %s", type(error).__name__)
+            connection.close()
+            self._fail(batch)
+            return
+        writer.confirmed += len(batch)
+        for entry in batch:
+            if entry.done:
+                entry.done.set_result(None)
+
+    def _write(self, batch: list[_Entry]) -> Writer:
+        with transaction.atomic():
+            writer = _writer()
+            _insert([entry.row for entry in batch], writer, after=writer.confirmed)
+            self._note_uses(batch)
+        return writer
+
+    def _fail(self, batch: list[_Entry]) -> None:
+        self._on_failure()
+        for entry in batch:
+            if entry.done:
+                entry.done.set_exception(LogUnavailable())
+        outcomes = [entry for entry in batch if not entry.done]
+        with self._wake:
+            self._waiting.extendleft(reversed(outcomes[: self.KEPT_OUTCOMES - len(self._waiting)]))
+        time.sleep(0.1)
+
+    def _note_uses(self, batch: list[_Entry]) -> None:
+        now = time.monotonic()
+        due = {
+            subject
+            for entry in batch
+            for subject in entry.used
+            if now - self._last_uses.get(subject, -self.LAST_USE_SECONDS) >= self.LAST_USE_SECONDS
+        }
+        if due:
+            # Sorted, so that two processes never wait for each other's rows.
+            LastUse.objects.bulk_create(
+                [LastUse(subject=subject, at=datetime.now(UTC)) for subject in sorted(due)],
+                update_conflicts=True,
+                unique_fields=["subject"],
+                update_fields=["at"],
+            )
+            self._last_uses.update(dict.fromkeys(due, now))
+
+
+class LogUnavailable(Exception):
+    """The access log can't be written, so nothing may be done that would have to be in it."""
+
+
+SWEEP_LOCK = 0x6A7E_106
+
+
+def close_open_attempts(after: timedelta, limit: int = 500) -> int:
+    """Inserts an `unknown` outcome for attempts that got none within `after`; returns how many.
+
+    Safe to run twice at once: the second finds the lock taken and leaves.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SWEEP_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        open_attempts = _attempts_without_outcome(datetime.now(UTC) - after, limit)
+        if open_attempts:
+            writer = _writer()
+            rows = [outcome_of(attempt, Outcome.UNKNOWN, reason="no_outcome") for attempt in open_attempts]
+            _insert(rows, writer, after=writer.confirmed + writer.pending())
+            for _ in rows:
+                transaction.on_commit(writer.confirm)
+        return len(open_attempts)
+
+
+def _attempts_without_outcome(before: datetime, limit: int) -> list[dict]:
+    outcomes = LogRow.objects.filter(kind=LogRow.Kind.OUTCOME).values("call_id")
+    attempts = LogRow.objects.filter(
+        kind=LogRow.Kind.ATTEMPT, time__lt=before, time__gt=before - timedelta(days=2)
+    ).exclude(call_id__in=outcomes.filter(time__gt=before - timedelta(days=2)))
+    return list(attempts.order_by("id").values(*COLUMNS)[:limit])
+
+
+COPIED = [
+    name
+    for name in SIGNED
+    if name.startswith(("actor_", "on_behalf_of_", "project_", "agent_", "connection_"))
+    or name in ("event", "call_id", "request_id", "auth_method", "method", "binding", "protocol", "target")
+]
+
+
+def outcome_of(attempt: dict, outcome: Outcome, **columns: Any) -> dict[str, Any]:
+    """The outcome row of an attempt: its copies, and how it ended (status, duration in ms, sizes in bytes)."""
+    row = EMPTY | {name: attempt[name] for name in COPIED}
+    row.update(uid=uuid7(), time=datetime.now(UTC), kind=LogRow.Kind.OUTCOME.value, outcome=outcome.value)
+    row.update(columns)
+    return row
+
+
+def attempt_of(by: Actor, **columns: Any) -> dict[str, Any]:
+    """The attempt row of one call through a connection, with a call id of its own."""
+    return row_of(CALL, by, outcome=Outcome.IN_PROGRESS, kind=LogRow.Kind.ATTEMPT.value, call_id=uuid7(), **columns)

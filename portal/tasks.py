@@ -1,0 +1,14 @@
+"""What workers do for this storey. Tasks are thin: they call the verb that the rest of the code calls."""
+
+from datetime import timedelta
+
+from celery import shared_task
+from django.conf import settings
+
+from portal.audit import log
+
+
+@shared_task
+def close_open_attempts() -> int:
+    """A call whose outcome never came, because its process died, ends as `unknown`."""
+    return log.close_open_attempts(after=timedelta(seconds=settings.GATEWAY_STREAM_SECONDS + 60))

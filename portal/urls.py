@@ -1,0 +1,17 @@
+"""Every page's address. A view must declare who may open it; see `portal.projects.access`."""
+
+from django.urls import include, path
+
+from portal import health
+
+urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("accounts/", include("allauth.urls")),
+    path("", include("portal.projects.urls")),
+    path("", include("portal.agents.urls")),
+    path("", include("portal.access_log.urls")),
+    path("", include("connections.urls")),
+]
+
+handler403 = "portal.errors.forbidden"
