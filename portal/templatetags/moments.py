@@ -48,12 +48,9 @@ def _humane(local: datetime) -> str:
     if abs(gone) < timedelta(hours=1):
         minutes = _count(abs(gone) // timedelta(minutes=1), "minute")
         return f"{minutes} ago" if gone > timedelta(0) else f"in {minutes}"
-    days = abs((local.date() - _today()).days)
-    return (
-        f"{_day(local.date(), _today())} {date_format(local, 'H:i')}"
-        if days < 2
-        else _day(local.date(), _today())
-    )
+    day = _day(local.date(), _today())
+    near = abs((local.date() - _today()).days) < 2
+    return f"{day} {date_format(local, 'H:i')}" if near else day
 
 
 def _day(day: date, today: date) -> str:

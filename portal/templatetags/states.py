@@ -33,7 +33,7 @@ CHECKS = {
 
 
 def named(state: object) -> str:
-    """"Not-checked", "not checked" and "not_checked" are one state."""
+    """A state's one spelling: Not-checked and "not checked" are not_checked."""
     return str(state).lower().replace("-", "_").replace(" ", "_")
 
 
