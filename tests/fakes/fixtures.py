@@ -1,0 +1,30 @@
+"""The fakes as pytest fixtures; `pytest_plugins = ["tests.fakes.fixtures"]` in the top conftest adds them."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.fakes.a2a_server import A2AServer, a2a_server
+from tests.fakes.hostile import Hostile, hostile_server
+from tests.fakes.server import RawHandler, Served, serve_raw
+
+
+@pytest.fixture
+def fake_agent() -> Iterator[Callable[..., A2AServer]]:
+    """Start a fake endpoint; arguments as of `a2a_server`. It stops when the test ends."""
+    with contextlib.ExitStack() as running:
+        yield lambda **options: running.enter_context(a2a_server(**options))
+
+
+@pytest.fixture
+def hostile() -> Iterator[Hostile]:
+    with hostile_server() as server:
+        yield server
+
+
+@pytest.fixture
+def raw_endpoint() -> Iterator[Callable[[RawHandler], Served]]:
+    """Start a raw TCP server with a handler of `hostile_tcp` or one's own."""
+    with contextlib.ExitStack() as running:
+        yield lambda handler: running.enter_context(serve_raw(handler))
