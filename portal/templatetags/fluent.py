@@ -7,7 +7,7 @@ from zlib import crc32
 
 from django import template
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from portal.templatetags import moments, states
@@ -91,7 +91,9 @@ def card(
         '<section class="card"{}{}>{}{}</section>',
         mark_safe(" data-flush") if flush else "",  # noqa: S308 - a constant
         format_html(' id="{}"', id) if id else "",
-        format_html('<div class="card-head">{}</div>', SafeString("").join(head)) if heading else "",
+        format_html('<div class="card-head">{}</div>', format_html_join("", "{}", ((part,) for part in head)))
+        if heading
+        else "",
         content,
     )
 
