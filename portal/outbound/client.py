@@ -183,6 +183,9 @@ def _timeout(connect: float, total: float, idle: float) -> aiohttp.ClientTimeout
 def _fields(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
     fields = CIMultiDict(headers)
     check_headers(fields.items())
+    # aiohttp keeps both of two "X-A", but of "X-A" and "x-a" only the last one.
+    if len({name.lower() for name, _ in fields.items()}) != len(fields):
+        fields = CIMultiDict((name.lower(), value) for name, value in fields.items())
     fields[hdrs.ACCEPT_ENCODING] = "identity"
     return fields
 

@@ -128,8 +128,10 @@ def _judge(response: requests.Response, limit: int) -> None:
         raise RedirectRefused
     if response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
         raise EncodingRefused
-    length = response.headers.get("content-length", "")
-    if length.isdigit() and int(length) > limit and response.request.method != "HEAD":
+    length = response.headers.get("content-length", "0")
+    if not length.isdecimal():  # RFC 9112, 6.3: also two lengths that differ; http.client overlooks both
+        raise BadAnswer
+    if int(length) > limit and response.request.method != "HEAD":
         raise AnswerTooLarge
 
 

@@ -17,6 +17,7 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _LONGEST = 4096
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]|\s")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_BRACKETED = re.compile(r"\[[^]]*\](?::\d*)?")  # urlsplit overlooks what else stands around the brackets
 _DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=~"
 
@@ -96,7 +97,7 @@ def _port(parts: SplitResult) -> int:
 def _host(parts: SplitResult) -> tuple[str, bool]:
     host = parts.hostname or ""
     if "[" in parts.netloc:
-        return _ipv6(host), True
+        return _ipv6(host if _BRACKETED.fullmatch(parts.netloc) else ""), True
     # UTS 46 maps full-width digits and dots to plain ones; what comes out is judged, not what went in.
     if not host.isascii():
         try:
