@@ -116,6 +116,11 @@ class Secret(models.Model):
         ]
         ordering = ["field", "position"]
 
+    @property
+    def is_set(self) -> bool:
+        """False once the value was cleared, because an address that it may be sent to was changed."""
+        return bool(self.value)
+
     def binding(self, addresses: tuple[str, ...]) -> vault.Binding:
         return vault.Binding(
             table="connections.secret",

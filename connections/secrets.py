@@ -26,6 +26,13 @@ class NewSecret:
 def store(connection: Connection, new: NewSecret, addresses: tuple[str, ...], by: User | None) -> Secret:
     """Seals the value to its row and addresses; the row is new, so nothing sealed before fits it."""
     connection.secrets.filter(field=new.field, position=new.position).delete()
+    row = sealed(connection, new, addresses, by)
+    row.save()
+    return row
+
+
+def sealed(connection: Connection, new: NewSecret, addresses: tuple[str, ...], by: User | None) -> Secret:
+    """The row, not yet saved."""
     row = Secret(
         connection=connection,
         field=new.field,
@@ -35,8 +42,12 @@ def store(connection: Connection, new: NewSecret, addresses: tuple[str, ...], by
         expires_on=new.expires_on,
     )
     row.value = vault.seal(new.value, row.binding(addresses))
-    row.save()
     return row
+
+
+def clear(connection: Connection, field: str) -> int:
+    """Destroys the values of a field and keeps their credential names; returns how many there were."""
+    return connection.secrets.filter(field=field).exclude(value="").update(value="")
 
 
 def opened(connection: Connection, field: str, addresses: tuple[str, ...]) -> list[tuple[str, vault.Secret]]:
@@ -45,7 +56,7 @@ def opened(connection: Connection, field: str, addresses: tuple[str, ...]) -> li
     Raises CredentialUnavailable when there is none, or one can't be opened.
     """
     stored = [secret for secret in connection.secrets.all() if secret.field == field]
-    if not stored:
+    if not stored or not all(secret.is_set for secret in stored):
         raise CredentialUnavailable("secret_missing")
     return [(secret.name, _open(secret, addresses)) for secret in stored]
 

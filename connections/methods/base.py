@@ -14,6 +14,7 @@ from portal.vault import Secret as Plaintext
 
 if TYPE_CHECKING:
     from connections.models import Connection
+    from connections.secrets import NewSecret
     from portal.agents.models import Agent
     from portal.users import User
 
@@ -105,6 +106,13 @@ class AuthMethod:
     guidance_template: ClassVar[str | None] = None
     # True where `credential` needs nothing but the rows it is given, and may run on the event loop.
     is_local: ClassVar[bool] = False
+
+    def check_secrets(self, entered: Sequence["NewSecret"]) -> dict[tuple[str, int, str], str]:
+        """What is wrong with the secrets of the form: {(field, position, "name" or "value"): sentence}.
+
+        A stored value that was left untouched comes with an empty `value`. No sentence repeats a value.
+        """
+        return {}
 
     def addresses(self, connection: "Connection", secret_field: str) -> tuple[str, ...]:
         """The URLs that this field's value may be sent to; the vault seals it to them."""

@@ -12,6 +12,8 @@ RESERVED = frozenset(
 )
 TOKEN_LETTERS = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
+TWICE = "Another credential has this name already. Upper and lower case count as the same."
+
 
 def name_problem(name: str) -> str | None:
     """What is wrong with a credential name, in a sentence; None when it can be a header (RFC 9110 5.1)."""
@@ -40,9 +42,24 @@ class KeyBased(AuthMethod):
     description = "Provide an API key or access token to authenticate with the A2A endpoint."
     foundry_auth_type = "CustomKeys"
     goals = (Goal("Use one shared identity for all users", 1),)
-    secret_fields = (SecretField("credential", "Credential", named=True, repeats=4),)
+    secret_fields = (
+        SecretField("credential", "Credential", "The header that the endpoint reads.", named=True, repeats=4),
+    )
     guidance_template = "connections/methods/key_based.html"
     is_local = True
+
+    def check_secrets(self, entered) -> dict[tuple[str, int, str], str]:
+        problems, seen = {}, set()
+        for one in entered:
+            name = one.name.casefold()
+            wrong_name = name_problem(one.name) or (TWICE if name in seen else None)
+            wrong_value = value_problem(one.value)
+            seen.add(name)
+            if wrong_name:
+                problems[one.field, one.position, "name"] = wrong_name
+            if wrong_value:
+                problems[one.field, one.position, "value"] = wrong_value
+        return problems
 
     def credential(self, connection, caller: Caller) -> Credential:
         pairs = secrets.opened(connection, "credential", self.addresses(connection, "credential"))

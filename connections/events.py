@@ -1,0 +1,24 @@
+"""What can be logged about connections."""
+
+from portal.audit.events import Event
+
+CONNECTION_CREATED = Event("connection.created", "Connection created", "{who} connected {connection} to {host}")
+CONNECTION_CHANGED = Event("connection.changed", "Connection changed", "{who} changed {connection}")
+CONNECTION_DISABLED = Event("connection.disabled", "Connection disabled", "{who} disabled {connection}")
+CONNECTION_ENABLED = Event("connection.enabled", "Connection enabled", "{who} enabled {connection}")
+CONNECTION_DELETED = Event("connection.deleted", "Connection deleted", "{who} deleted {connection}")
+CONNECTION_GIVEN = Event("connection.given", "Connection given", "{who} gave {connection} to {agent}")
+CONNECTION_TAKEN_BACK = Event(
+    "connection.taken_back", "Connection taken back", "{who} took {connection} back from {agent}"
+)
+CONNECTION_GIVEN_TO_ALL = Event(
+    "connection.given_to_all", "Connection given to all", "{who} gave {connection} to all agents of {project}"
+)
+CONNECTION_TAKEN_FROM_ALL = Event(
+    "connection.taken_from_all", "Connection taken from all", "{who} no longer gives {connection} to all agents"
+)
+SECRET_REPLACED = Event("connection.secret_replaced", "Secret replaced", "{who} replaced {names} of {connection}")
+SECRETS_CLEARED = Event(
+    "connection.secrets_cleared", "Secrets cleared", "{who} changed {connection}, which cleared its stored values"
+)
+CARD_CONFIRMED = Event("connection.card_confirmed", "Agent card confirmed", "{who} confirmed the card of {connection}")

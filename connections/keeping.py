@@ -1,0 +1,157 @@
+"""Saving what a person entered for a connection: the change, its row in the log and the change counter in one
+transaction. Nothing here touches the network."""
+
+from collections.abc import Sequence
+
+from django.utils import timezone
+
+from connections import events, offering, secrets
+from connections.drafts import Draft, Place
+from connections.methods import method_of, methods
+from connections.models import Connection, Health, Secret
+from connections.secrets import NewSecret
+from portal.agents.models import Agent
+from portal.audit import changes
+from portal.projects.models import Project
+from portal.users import User
+
+
+class WouldClear(Exception):
+    """The change moves where stored values would be sent, or who reads them; saving it destroys them (T01)."""
+
+    def __init__(self, lost: Sequence[Secret], *, method_changes: bool) -> None:
+        super().__init__("stored values would be cleared")
+        self.lost, self.method_changes = lost, method_changes
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody else changed the connection after this person had read it."""
+
+
+def connect(project: Project, draft: Draft, by: User, for_agent: Agent | None = None) -> Connection:
+    """Saves a new connection with its secrets sealed to every address they may be sent to."""
+    connection = draft.fill(Connection(project=project, name=draft.name, created_by=by))
+    connection.card_read_at = timezone.now() if draft.card is not None else None
+    with changes.announced():
+        connection.save()
+        _store(connection, draft.secrets, by)
+        details = {"method": connection.auth_method, "host": offering.host_of(connection)}
+        offering.record(events.CONNECTION_CREATED, connection, by, details=details)
+        if for_agent is not None:
+            offering.give(connection, for_agent, by)
+    return connection
+
+
+def change(connection: Connection, draft: Draft, by: User, *, clearing: bool = False) -> Connection:
+    """Saves an edit. Raises WouldClear unless `clearing`, and ChangedMeanwhile."""
+    with changes.announced():
+        stored = _locked(connection)
+        before, old_method = _sent_to(stored), stored.auth_method
+        draft.fill(stored)
+        if draft.interfaces is not None:
+            stored.card_read_at = timezone.now() if draft.card is not None else None
+        lost = _lost(stored, draft, before, method_changes=old_method != stored.auth_method)
+        if lost and not clearing:
+            raise WouldClear(lost, method_changes=old_method != stored.auth_method)
+        _save_changed(stored)
+        _drop_and_keep(stored, draft, lost, method_changes=old_method != stored.auth_method)
+        _store(stored, draft.secrets, by)
+        offering.record(events.CONNECTION_CHANGED, stored, by, details={"method": stored.auth_method, "host": offering.host_of(stored)})
+        if lost:
+            offering.record(events.SECRETS_CLEARED, stored, by, details={"count": len(lost)})
+        if draft.secrets:
+            offering.record(events.SECRET_REPLACED, stored, by, details=_named(draft.secrets))
+    return stored
+
+
+def replace(connection: Connection, new: Sequence[NewSecret], by: User) -> None:
+    """New values for stored secrets. Raises ChangedMeanwhile, for a value is meant for the addresses it was typed for."""
+    with changes.announced():
+        stored = _locked(connection)
+        _store(stored, new, by)
+        _save_changed(stored)
+        offering.record(events.SECRET_REPLACED, stored, by, details=_named(new))
+
+
+def limit(connection: Connection, display_name: str, per_minute: int | None, at_once: int | None, by: User) -> None:
+    """What is set beside the endpoint; None stands for the portal's own limits."""
+    with changes.announced():
+        stored = _locked(connection)
+        stored.display_name, stored.calls_per_minute, stored.calls_at_once = display_name, per_minute, at_once
+        stored.changed_at = timezone.now()
+        stored.save()
+        details = {"calls_per_minute": per_minute, "calls_at_once": at_once}
+        offering.record(events.CONNECTION_CHANGED, stored, by, details=details)
+
+
+def confirm_card(connection: Connection, card: dict, interfaces: list[dict], by: User, *, clearing: bool) -> None:
+    """Takes over a changed card. Raises WouldClear when its addresses differ and `clearing` was not said."""
+    with changes.announced():
+        stored = _locked(connection)
+        before = _sent_to(stored)
+        stored.card, stored.interfaces, stored.card_read_at = card, interfaces, timezone.now()
+        moved = [s for s in stored.secrets.all() if s.is_set and before.get(s.field) != _sent_to(stored)[s.field]]
+        if moved and not clearing:
+            raise WouldClear(moved, method_changes=False)
+        _save_changed(stored)
+        for secret in moved:
+            secrets.clear(stored, secret.field)
+        offering.record(events.CARD_CONFIRMED, stored, by, details={"addresses": list(stored.addresses())})
+        if moved:
+            offering.record(events.SECRETS_CLEARED, stored, by, details={"count": len(moved)})
+
+
+def _locked(connection: Connection) -> Connection:
+    """The row, locked, if it still is what the person read."""
+    stored = Connection.objects.select_for_update().select_related("project").get(pk=connection.pk)
+    if stored.changed_at != connection.changed_at:
+        raise ChangedMeanwhile
+    return stored
+
+
+def _sent_to(connection: Connection) -> dict[str, tuple[str, ...]]:
+    if connection.auth_method not in methods():
+        return {}
+    method = method_of(connection)
+    return {field.slug: method.addresses(connection, field.slug) for field in method.secret_fields}
+
+
+def _lost(
+    connection: Connection, draft: Draft, before: dict[str, tuple[str, ...]], *, method_changes: bool
+) -> list[Secret]:
+    """The stored values that the change destroys and for which no new one was typed."""
+    after = _sent_to(connection)
+    held = [secret for secret in connection.secrets.all() if secret.is_set]
+    if method_changes:
+        return held
+    return [s for s in held if (s.field, s.position) in draft.kept and before.get(s.field) != after.get(s.field)]
+
+
+def _drop_and_keep(connection: Connection, draft: Draft, lost: list[Secret], *, method_changes: bool) -> None:
+    if method_changes:
+        connection.secrets.all().delete()
+        return
+    for secret in connection.secrets.all():
+        place: Place = (secret.field, secret.position)
+        if place not in draft.kept:
+            secret.delete()
+        elif secret.expires_on != draft.kept[place]:
+            connection.secrets.filter(pk=secret.pk).update(expires_on=draft.kept[place])
+    connection.secrets.filter(pk__in=[secret.pk for secret in lost]).update(value="")
+
+
+def _store(connection: Connection, new: Sequence[NewSecret], by: User) -> None:
+    sent_to = _sent_to(connection)
+    for secret in new:
+        secrets.store(connection, secret, sent_to[secret.field], by)
+
+
+def _save_changed(connection: Connection) -> None:
+    """What the last test found was found under the old settings."""
+    connection.changed_at = timezone.now()
+    connection.save()
+    Health.objects.filter(connection=connection).delete()
+
+
+def _named(new: Sequence[NewSecret]) -> dict[str, str]:
+    return {"names": ", ".join(secret.name or secret.field for secret in new)}
