@@ -19,6 +19,8 @@ from portal.projects.models import Project, RoleAssignment
 from portal.projects.roles import GIVES, PERMISSIONS, Permission, Role
 from portal.users import User
 
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
 
 class NeedsRole(PermissionDenied):
     """The person is known here but lacks a permission; `portal.errors` renders the page."""
@@ -82,10 +84,11 @@ def projects_of(user: User):
     return Project.objects.filter(role_assignments__in=mine).distinct().order_by("name")
 
 
-def requires(permission: Permission, *, on_portal: bool = False) -> Callable:
+def requires(permission: Permission, *, to_change: Permission | None = None, on_portal: bool = False) -> Callable:
     """Declares a view that needs a permission on the project named in its URL, or on the portal.
 
-    The view receives the Project in place of its name, and `request.access`.
+    The view receives the Project in place of its name, and `request.access`. `to_change` is needed as well for
+    everything but reading the page.
     """
 
     def declare(view: Callable) -> Callable:
@@ -98,9 +101,12 @@ def requires(permission: Permission, *, on_portal: bool = False) -> Callable:
             if not request.access.assignments and not on_portal:
                 raise Http404
             request.access.require(permission)
+            if to_change and request.method not in SAFE_METHODS:
+                request.access.require(to_change)
             return view(request, *args, **kwargs) if on_portal else view(request, project, *args, **kwargs)
 
         guarded.declares = permission
+        guarded.to_change = to_change
         guarded.on_portal = on_portal
         return guarded
 

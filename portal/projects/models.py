@@ -70,7 +70,11 @@ class RoleAssignment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_role_display()} on {self.project or 'the portal'}"
+        return self.role_words
+
+    @property
+    def role_words(self) -> str:
+        return f"{self.get_role_display()} on {self.project.name if self.project else 'the portal'}"
 
 
 class Invitation(models.Model):

@@ -13,7 +13,7 @@ class Permission(models.TextChoices):
     """Foundry's action name, and the words in which a person reads it."""
 
     PROJECT_READ = f"{_ACCOUNTS}/projects/read", "Open the project"
-    PROJECT_WRITE = f"{_ACCOUNTS}/projects/write", "Create projects"
+    PROJECT_WRITE = f"{_ACCOUNTS}/projects/write", "Create or change projects"
     CONNECTION_READ = f"{_ACCOUNTS}/projects/connections/read", "See connections"
     CONNECTION_WRITE = f"{_ACCOUNTS}/projects/connections/write", "Create or change a connection"
     CONNECTION_DELETE = f"{_ACCOUNTS}/projects/connections/delete", "Delete a connection"
@@ -27,6 +27,7 @@ class Permission(models.TextChoices):
     ROLE_READ = "Microsoft.Authorization/roleAssignments/read", "See who has which role"
     ROLE_WRITE = "Microsoft.Authorization/roleAssignments/write", "Give roles"
     ROLE_DELETE = "Microsoft.Authorization/roleAssignments/delete", "Remove roles"
+    PERSON_WRITE = "Gatehouse/people/write", "Deactivate and reactivate people"
     SPEAKING_WRITE = "Gatehouse/agents/speakForUsers/write", "Let an agent speak for users"
     LOG_READ = "Gatehouse/accessLog/read", "Open the access log"
 
@@ -74,10 +75,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.AI_OWNER: _SEE | _CONNECT | _BUILD | _GIVE | {P.AGENT_MANAGE, P.PROJECT_WRITE},
     Role.AGENT_CONSUMER: frozenset({P.PROJECT_READ, P.AGENT_INTERACT}),
     Role.READER: _SEE,
-    Role.OWNER: _SEE | _CONNECT | _GIVE | {P.PROJECT_WRITE, P.SPEAKING_WRITE},
+    Role.OWNER: _SEE | _CONNECT | _GIVE | {P.PROJECT_WRITE, P.SPEAKING_WRITE, P.PERSON_WRITE},
     Role.CONTRIBUTOR: _SEE | _CONNECT | {P.PROJECT_WRITE},
     Role.AUDITOR: frozenset({P.PROJECT_READ, P.LOG_READ}),
 }
+
+# What counts on the whole portal only, because people and new projects belong to no project.
+ON_THE_PORTAL = frozenset({P.PERSON_WRITE})
 
 # Who may give and remove which role: Azure's condition lets the Foundry roles hand out Azure AI User only.
 GIVES: dict[Role, frozenset[Role]] = {
