@@ -1,11 +1,21 @@
-"""How allauth behaves here: nobody signs up, and TOTP secrets are sealed like every other secret."""
+"""How allauth behaves here: nobody signs up, links come from PUBLIC_URL, and TOTP secrets are sealed.
+
+There is no page to change one's e-mail address (`account_email` does not answer): agents name users by it, so whoever
+could change it could become somebody else.
+"""
 
 import uuid
+from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
 from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
+from django.urls import reverse
 
 from portal import vault
+from portal.users import User
 
 # allauth hands its adapter the text only, so these values share one row name; they are in the portal's own key.
 _MFA = vault.Binding(table="mfa.authenticator", row=uuid.UUID(int=0), field="secret", project=None)
@@ -15,6 +25,11 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request) -> bool:
         return False
 
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        # Not from the Host header: its port is not checked against ALLOWED_HOSTS (T37).
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return settings.PUBLIC_URL + path.replace("UID-KEY", quote(key))
+
 
 class MfaAdapter(DefaultMFAAdapter):
     def encrypt(self, text: str) -> str:
@@ -22,3 +37,9 @@ class MfaAdapter(DefaultMFAAdapter):
 
     def decrypt(self, encrypted_text: str) -> str:
         return vault.open_sealed(encrypted_text, _MFA).reveal()
+
+
+def set_password_link(user: User) -> str:
+    """The link of a password reset mail: works once, until the password changes or PASSWORD_RESET_TIMEOUT passes."""
+    key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
+    return AccountAdapter().get_reset_password_from_key_url(key)

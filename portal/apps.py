@@ -6,4 +6,4 @@ class PortalConfig(AppConfig):
     verbose_name = "Gatehouse"
 
     def ready(self) -> None:
-        from portal import checks  # noqa: F401, PLC0415 -- registers the checks once the apps are there
+        from portal import checks, sign_in  # noqa: F401, PLC0415 -- register themselves once the apps are there
