@@ -23,6 +23,10 @@ class Page:
     also: tuple[str, ...] = ()
 
 
+PORTAL_PAGES = [
+    Page("Home", "Projects", "home", "home", None, of_portal=True, also=("project-create",)),
+    Page("Home", "Access control", "people", "portal-access-control", Permission.ROLE_READ, True, also=("portal-",)),
+]
 PAGES = [
     Page("Build", "Agents", "bot", "agents", Permission.AGENT_READ, also=("agent",)),
     Page("Build", "Tools", "wrench", "tools", Permission.CONNECTION_READ, also=("connection",)),
@@ -72,30 +76,33 @@ class Navigation:
     @property
     def items(self) -> list[dict]:
         group = self.group
-        return [item for item in self._open_items if item["section"] == group]
+        if group == "Home":
+            on_portal = access_of(self.user, None)
+            return [self._item(page) for page in PORTAL_PAGES if self._may_open(page, on_portal)]
+        return [item for item in self._project_items if item["section"] == group]
 
     @property
     def group(self) -> str:
-        return next((item["section"] for item in self._open_items if item["current"]), "Home")
+        return next((item["section"] for item in self._project_items if item["current"]), "Home")
 
     @property
     def sections(self) -> list[dict]:
         group = self.group
         sections = [{"label": "Home", "url": reverse("home"), "current": group == "Home"}]
         for name in ("Build", "Operate"):
-            first = next((item for item in self._open_items if item["section"] == name), None)
+            first = next((item for item in self._project_items if item["section"] == name), None)
             if first:
                 sections.append({"label": name, "url": first["url"], "current": group == name})
         return sections
 
     @property
-    def _open_items(self) -> list[dict]:
+    def _project_items(self) -> list[dict]:
         if self.project is None:
             return []
-        return [self._item(page) for page in PAGES if self._may_open(page)]
+        return [self._item(page) for page in PAGES if self._may_open(page, self.access)]
 
-    def _may_open(self, page: Page) -> bool:
-        if page.permission is not None and not self.access.allows(page.permission):
+    def _may_open(self, page: Page, access: Access) -> bool:
+        if page.permission is not None and not access.allows(page.permission):
             return False
         try:
             self._url(page)
@@ -104,7 +111,7 @@ class Navigation:
         return True
 
     def _url(self, page: Page) -> str:
-        return reverse(page.route, args=[self.project.name])
+        return reverse(page.route, args=[] if page.of_portal else [self.project.name])
 
     def _item(self, page: Page) -> dict:
         return {
