@@ -190,7 +190,7 @@ ADMINS: list = []
 DATA_UPLOAD_MAX_MEMORY_SIZE = 262_144
 
 # Queue. Tasks carry ids only; the rows are the truth and a sweep finds what a broker lost (F05 to F08).
-CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "filesystem://")
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "filesystem://localhost")
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
