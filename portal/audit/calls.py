@@ -31,3 +31,8 @@ def last_per_connection(agent_id: UUID) -> dict[UUID, Ended]:
     with connection.cursor() as cursor:
         cursor.execute(LAST_PER_CONNECTION, [agent_id])
         return {row[0]: Ended(row[1], row[2]) for row in cursor.fetchall()}
+
+
+def are_all_newest(agent_id: UUID) -> bool:
+    """Whether `last_per_connection` has looked at everything, so that what is missing there never happened."""
+    return not LogRow.objects.filter(agent_id=agent_id).order_by("-id")[NEWEST : NEWEST + 1].exists()
