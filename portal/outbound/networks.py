@@ -21,9 +21,9 @@ from django.conf import settings
 _ENTRY = re.compile(r"(?:\[([0-9a-f:.]+)(/\d+)?\](/\d+)?|([0-9.]+)(/\d+)?)(?::([\d,-]+))?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AllowedNetwork:
-    """`ports` are inclusive ranges; an empty tuple means any port."""
+    """`ports` are inclusive ranges; an empty tuple means any port. Compared by identity: a key of hot caches."""
 
     network: IPv4Network | IPv6Network
     ports: tuple[tuple[int, int], ...]
