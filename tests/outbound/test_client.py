@@ -36,12 +36,13 @@ def _events(peer: Peer) -> None:
         time.sleep(0.05)
 
 
-def test_connections_are_kept_alive(serve):
+def test_connections_are_kept_alive_and_cookies_are_not(serve, answers):
+    answers(["127.0.0.1"])
     server = serve(answering(reply(b"ok", b"Set-Cookie: endpoint=stolen; Path=/")))
 
     async def story(client):
         for _ in range(5):
-            assert await post(client, server.url()) == b"ok"
+            assert await post(client, server.url(host="agent.example")) == b"ok"
 
     run(story)
     assert (server.connections, len(server.requests)) == (1, 5)
@@ -228,20 +229,5 @@ def test_the_limit_is_kept_before_a_byte_beyond_it_is_given(serve):
                 async for chunk in answer.chunks():
                     size += len(chunk)
         assert size <= 5000
-
-    run(story)
-
-
-def test_errors_hold_nothing_of_the_request(serve):
-    """Neither in the text nor in the chain of causes, where error reports would find it."""
-    server = serve(lambda peer: None)
-
-    async def story(client):
-        with pytest.raises(Disconnected) as caught:
-            async with client.stream("POST", server.url("/secret-path"), [("x-api-key", "canary")], b"canary"):
-                pass
-        error = caught.value
-        assert error.__cause__ is None and error.__context__ is None
-        assert "canary" not in repr(error) and "secret-path" not in repr(error) and "127.0.0.1" not in repr(error)
 
     run(story)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from portal.outbound import names
 from portal.outbound.client import Client
 from portal.outbound.dialling import RefusedToDial
 from portal.outbound.errors import AddressBlocked, NameNotFound, NotReachable, OutboundError, RedirectRefused
@@ -131,7 +132,7 @@ def test_a_redirect_to_metadata_is_not_followed(ask, serve, dialled):
     assert dialled == ["127.0.0.1"]
 
 
-def test_the_sockets_check_even_what_got_past_the_parser(settings, dialled):
+def test_the_sockets_check_even_what_got_past_the_parser(settings, dialled, monkeypatch):
     """IP literals go round aiohttp's resolver; a hand-made target goes round the parser."""
     settings.ALLOWED_OUTBOUND_NETWORKS = []
 
@@ -145,6 +146,8 @@ def test_the_sockets_check_even_what_got_past_the_parser(settings, dialled):
             await client.close()
 
     assert isinstance(asyncio.run(dial_literal()), RefusedToDial)
+    # The same for a resolver that forgets to check.
+    monkeypatch.setattr(names, "resolve", lambda *arguments, **options: ["127.0.0.1"])
     forged = Target("https", "127.0.0.1", 443, "/", "https://127.0.0.1/", True)
     with pytest.raises(AddressBlocked):
         Line(forged, 1.0).dial()
