@@ -33,6 +33,13 @@ class Connection(models.Model):
     `card` is the card as it was read then, or null where none can be read.
     """
 
+    class ConsentAnswer(models.TextChoices):
+        """How a missing consent is answered; some clients drop the auth-required state of a plain call."""
+
+        TASK = "task", "Task in the auth-required state"
+        MESSAGE = "message", "Plain message"
+        INPUT_REQUIRED = "input-required", "Task in the input-required state"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.CASCADE, related_name="connections")
     name = models.CharField(max_length=64, validators=[connection_name])
@@ -46,6 +53,7 @@ class Connection(models.Model):
     card = models.JSONField(null=True)
     card_read_at = models.DateTimeField(null=True)
     given_to_all = models.BooleanField(default=False)
+    consent_answer = models.CharField(max_length=16, choices=ConsentAnswer.choices, default=ConsentAnswer.TASK)
     calls_per_minute = models.PositiveIntegerField(null=True, blank=True)
     calls_at_once = models.PositiveIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -190,5 +198,13 @@ class TaskOwner(models.Model):
                 fields=["connection", "context"],
                 condition=Q(task="") & ~Q(context=""),
                 name="one_owner_per_context",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["connection", "context"], name="tasks_by_context"),
+            models.Index(
+                fields=["connection", "endpoint_context"],
+                condition=~Q(endpoint_context=""),
+                name="tasks_by_endpoint_context",
             ),
         ]

@@ -4,10 +4,15 @@ import shutil
 import pytest
 from django.test import Client
 
+from portal import vault
+from portal.audit import log
 from portal.projects.models import Project
 from portal.projects.roles import Role
 from portal.users import User
 from tests import factories
+
+
+pytest_plugins = ["tests.fakes.fixtures"]
 
 
 def pytest_collection_modifyitems(items) -> None:
@@ -19,6 +24,14 @@ def pytest_collection_modifyitems(items) -> None:
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.skip(reason="no Chromium is installed here"))
+
+
+@pytest.fixture(autouse=True)
+def forget_keys() -> None:
+    """Keys that a process keeps in memory; each test has a database, and so keys, of its own."""
+    vault._by_id.clear()
+    log._keys.clear()
+    log._current_key.clear()
 
 
 @pytest.fixture

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: always an agent, and the user it speaks for where it said so (and may)."""
+    """Who calls: an agent, and the user it speaks for where it said so (and may).
 
-    agent: "Agent"
+    Without an agent it is the portal itself: its test of a connection, its reading of a card. It then speaks for
+    nobody, not even for the administrator who asked: a method whose credential belongs to an agent or a user raises
+    CredentialUnavailable("test_needs_agent").
+    """
+
+    agent: "Agent | None"
     user: "User | None" = None
 
 
@@ -104,8 +109,6 @@ class AuthMethod:
     settings_form: ClassVar[type[SettingsForm]] = SettingsForm
     secret_fields: ClassVar[Sequence[SecretField]] = ()
     guidance_template: ClassVar[str | None] = None
-    # True where `credential` needs nothing but the rows it is given, and may run on the event loop.
-    is_local: ClassVar[bool] = False
 
     def check_secrets(self, entered: Sequence["NewSecret"]) -> dict[tuple[str, int, str], str]:
         """What is wrong with the secrets of the form: {(field, position, "name" or "value"): sentence}.

@@ -46,7 +46,6 @@ class KeyBased(AuthMethod):
         SecretField("credential", "Credential", "The header that the endpoint reads.", named=True, repeats=4),
     )
     guidance_template = "connections/methods/key_based.html"
-    is_local = True
 
     def check_secrets(self, entered) -> dict[tuple[str, int, str], str]:
         problems, seen = {}, set()

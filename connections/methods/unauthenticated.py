@@ -9,7 +9,6 @@ class Unauthenticated(AuthMethod):
     description = "Use this only when the A2A endpoint doesn't require authentication."
     foundry_auth_type = "None"
     goals = (Goal("Connect to an A2A endpoint that doesn't require authentication", 4),)
-    is_local = True
 
     def credential(self, connection, caller: Caller) -> Credential:
         return Credential(described="No credential")

@@ -25,8 +25,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(REFUSE, ALLOW),
-        migrations.RunSQL(
-            "INSERT INTO portal_changecounter (id, value) VALUES (1, 0)", "DELETE FROM portal_changecounter"
-        ),
         migrations.RunPython(make_cache_table, migrations.RunPython.noop),
     ]

@@ -1,0 +1,190 @@
+"""May this call be made? Agent key, connection, user, ids, limits: asked in this order, each from a fresh lookup."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from django.conf import settings
+
+from connections.gateway import lookups, owners
+from connections.gateway.answers import Named
+from connections.gateway.exchange import Exchange
+from connections.gateway.freshness import Fresh
+from connections.gateway.refusals import Refused
+from connections.gateway.spelling import HTTP_JSON, Asked
+from connections.gateway.threads import Threads
+from connections.methods.base import Caller
+from connections.models import Connection
+from portal.agents.keys import Presented
+from portal.agents.models import Agent, AgentKey
+from portal.users import User
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """A call that may be made: who calls, through what, for whom, where to, going on with which conversation."""
+
+    key: AgentKey
+    connection: Connection
+    user: User | None
+    asked: Asked
+    target: str = ""
+    conversation: owners.Conversation | None = None
+    gateway_task: str = ""
+
+    @property
+    def agent(self) -> Agent:
+        return self.key.agent
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(self.agent, self.user)
+
+    @property
+    def owner(self) -> owners.Owner:
+        return owners.Owner(self.connection.id, self.agent.id, self.user.id if self.user else None)
+
+    @property
+    def used(self) -> tuple[UUID, UUID]:
+        """Whose last use this call is."""
+        return self.key.id, self.connection.id
+
+
+class Admission:
+    def __init__(self, fresh: Fresh, threads: Threads) -> None:
+        self._fresh = fresh
+        self._threads = threads
+        self._known = owners.Known()
+
+    async def key(self, exchange: Exchange) -> AgentKey:
+        """The agent key that the request came with. Raises Refused with a code that means HTTP 401."""
+        scheme, _, text = exchange.header("authorization").partition(" ")
+        if scheme.lower() != "bearer" or not text.strip():
+            raise Refused("agent_key_missing")
+        presented = Presented.parse(text.strip())
+        if presented is None:
+            raise Refused("agent_key_malformed")
+        return await self._counted(presented)
+
+    async def _counted(self, presented: Presented) -> AgentKey:
+        prefix = presented.prefix
+        key = await self._fresh.get(("key", prefix), lambda: lookups.key_by_prefix(prefix))
+        if key is None or not presented.matches(key) or key.revoked_at is not None:
+            raise Refused("agent_key_unknown")
+        return _live(key)
+
+    async def connection(self, key: AgentKey, exchange: Exchange) -> Connection:
+        address, agent = exchange.address, key.agent
+        connection = await self._fresh.get(
+            ("connection", agent.id, address.project, address.connection),
+            lambda: lookups.connection_for(agent, address.project, address.connection),
+        )
+        if connection is None:
+            raise Refused("connection_unknown")
+        if not connection.is_enabled:
+            raise Refused("connection_disabled")
+        return connection
+
+    async def user(self, key: AgentKey, exchange: Exchange) -> User | None:
+        identity = exchange.header("x-ms-user-identity")
+        return await self._spoken(key.agent, identity) if identity else None
+
+    async def _spoken(self, agent: Agent, identity: str) -> User:
+        found = await self._fresh.get(
+            ("user", agent.id, identity.casefold()), lambda: lookups.spoken_for(agent, identity)
+        )
+        spoken = found.checked()
+        if spoken.user is None:
+            raise Refused(spoken.refusal)
+        return spoken.user
+
+    async def still_stands(self, admitted: Admitted) -> None:
+        """Raises Refused when what allowed an open stream has been taken away."""
+        key, agent, connection = admitted.key, admitted.agent, admitted.connection
+        current = await self._fresh.get(("key", key.prefix), lambda: lookups.key_by_prefix(key.prefix))
+        if current is None or current.revoked_at is not None:
+            raise Refused("agent_key_unknown")
+        _live(current)
+        project, name = connection.project.name, connection.name
+        current = await self._fresh.get(
+            ("connection", agent.id, project, name), lambda: lookups.connection_for(agent, project, name)
+        )
+        if current is None or current.id != connection.id:
+            raise Refused("connection_unknown")
+        if not current.is_enabled:
+            raise Refused("connection_disabled")
+        if admitted.user:
+            await self._spoken(agent, str(admitted.user.id))
+
+    async def admit(self, key: AgentKey, connection: Connection, user: User | None, asked: Asked) -> Admitted:
+        """Checks what the request itself names: ids of its own, an interface that exists, a declared tenant."""
+        if asked.wants_push or asked.operation.about == "push":
+            raise Refused("push_not_supported")
+        admitted = Admitted(key, connection, user, asked)
+        admitted = await self._with_owned_ids(admitted)
+        return replace(admitted, target=_target(connection, asked))
+
+    async def _with_owned_ids(self, admitted: Admitted) -> Admitted:
+        asked, owner = admitted.asked, admitted.owner
+        if self._known.has(owner, asked.tasks, asked.contexts):
+            return admitted
+        try:
+            rows = await self._threads.run(owners.check, owner, asked.tasks, asked.contexts)
+        except owners.ForeignTask:
+            raise Refused("task_not_found") from None
+        conversation = await self._threads.run(owners.conversation, rows)
+        if conversation is None:
+            self._known.add(owner, asked.tasks, asked.contexts)
+            return admitted
+        task = next((row.task for row in rows if row.task.startswith(owners.GATEWAY_PREFIX)), "")
+        return replace(admitted, conversation=conversation, gateway_task=task)
+
+    async def own(self, admitted: Admitted, names: list[Named]) -> dict[str, str]:
+        """Makes sure that what an answer names is visible as the caller's before the answer passes on.
+
+        Returns which context ids to exchange in it, for a conversation that the gateway began.
+        """
+        owner, conversation = admitted.owner, admitted.conversation
+        tasks, contexts = [n.task for n in names], [n.context for n in names]
+        if not names or (conversation is None and self._known.has(owner, tasks, contexts)):
+            return {}
+        try:
+            if conversation:
+                return await self._threads.run(owners.record_in, conversation, owner, names)
+            await self._threads.run(owners.record, owner, names)
+        except owners.ForeignTask:
+            raise Refused("task_not_found") from None
+        self._known.add(owner, tasks, contexts)
+        return {}
+
+    async def mine(self, admitted: Admitted, tasks: list[str]) -> set[str]:
+        """Those of the endpoint's tasks that are this caller's."""
+        return await self._threads.run(owners.mine, admitted.owner, tasks)
+
+
+def _live(key: AgentKey) -> AgentKey:
+    if not key.is_live:
+        raise Refused("agent_key_expired")
+    if key.agent.disabled_at is not None:
+        raise Refused("agent_disabled")
+    return key
+
+
+def _target(connection: Connection, asked: Asked) -> str:
+    """The URL of the interface that speaks this binding; the same version is preferred, bytes are not translated."""
+    spelling = asked.spelling
+    speaking = [each for each in connection.interfaces if each["binding"] == spelling.binding]
+    speaking.sort(key=lambda each: each["version"] != spelling.version)
+    if not speaking:
+        raise Refused("binding_not_offered", binding=spelling.binding)
+    if asked.tenant and asked.tenant not in {each.get("tenant") for each in speaking}:
+        raise Refused("undeclared_tenant")
+    url = speaking[0]["url"]
+    return url.rstrip("/") + asked.path if spelling.binding == HTTP_JSON else url
+
+
+def limits_of(connection: Connection) -> tuple[int, int]:
+    """(calls a minute, calls at once) for each agent."""
+    return (
+        connection.calls_per_minute or settings.GATEWAY_CALLS_PER_MINUTE,
+        connection.calls_at_once or settings.GATEWAY_CALLS_AT_ONCE,
+    )

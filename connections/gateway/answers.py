@@ -1,0 +1,109 @@
+"""Reads an endpoint's answers, only to observe: which task and context they name, and whether they are errors.
+
+Servers differ and are lenient with each other, so nothing here raises on a shape it does not know.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+STATES_03 = {"task", "message", "status-update", "artifact-update"}
+
+
+@dataclass(frozen=True)
+class Named:
+    """A task (may be empty) and its context (may be empty), as an answer names them."""
+
+    task: str = ""
+    context: str = ""
+
+
+def loads(data: bytes) -> Any:
+    """The parsed JSON, or None where it is none."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
+def dumps(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def result_of(payload: Any) -> Any:
+    """What is inside a JSON-RPC envelope; an HTTP+JSON answer is its own result."""
+    if isinstance(payload, dict) and payload.get("jsonrpc"):
+        return payload.get("result")
+    return payload
+
+
+def is_error(payload: Any) -> bool:
+    return isinstance(payload, dict) and isinstance(payload.get("error"), dict)
+
+
+def named_in(payload: Any) -> list[Named]:
+    """Every task and context that the answer is about, in both dialects; [] for what is not understood."""
+    result = result_of(payload)
+    if not isinstance(result, dict):
+        return []
+    listed = _member(result, "tasks")
+    if isinstance(listed, list):
+        return [named for task in listed if (named := _task(task))]
+    for name in ("task", "message", "msg", "statusUpdate", "artifactUpdate"):
+        inner = _member(result, name)
+        if isinstance(inner, dict):
+            return _one(_task(inner) if name == "task" else _update(inner))
+    is_update = result.get("kind") in STATES_03 - {"task"} or _member(result, "taskId") is not None
+    return _one(_update(result) if is_update else _task(result))
+
+
+def _one(named: Named | None) -> list[Named]:
+    return [named] if named else []
+
+
+def _task(task: Any) -> Named | None:
+    if not isinstance(task, dict) or not isinstance(task.get("id"), str) or "status" not in task:
+        return None
+    return Named(task["id"], _text(task, "contextId"))
+
+
+def _update(update: dict) -> Named | None:
+    named = Named(_text(update, "taskId"), _text(update, "contextId"))
+    return named if named.task or named.context else None
+
+
+def _text(members: dict, name: str) -> str:
+    value = _member(members, name)
+    return value if isinstance(value, str) else ""
+
+
+def _member(members: dict, name: str) -> Any:
+    """`taskId` or `task_id`: servers write either."""
+    if name in members:
+        return members[name]
+    return members.get("".join("_" + c.lower() if c.isupper() else c for c in name))
+
+
+def keep_tasks(payload: Any, mine: set[str]) -> Any:
+    """A page of ListTasks with only the tasks in `mine`; its total no longer counts the others."""
+    result = result_of(payload)
+    if not isinstance(result, dict) or not isinstance(result.get("tasks"), list):
+        return payload
+    kept = [task for task in result["tasks"] if isinstance(task, dict) and task.get("id") in mine]
+    counted = {name: len(kept) for name in ("totalSize", "total_size") if name in result}
+    page = result | {"tasks": kept} | counted
+    return page if result is payload else payload | {"result": page}
+
+
+def replace_contexts(payload: Any, names: dict[str, str]) -> Any:
+    """The same payload with context ids exchanged, wherever a member of that name stands."""
+    if isinstance(payload, dict):
+        return {
+            key: names.get(value, value)
+            if key in ("contextId", "context_id") and isinstance(value, str)
+            else replace_contexts(value, names)
+            for key, value in payload.items()
+        }
+    if isinstance(payload, list):
+        return [replace_contexts(item, names) for item in payload]
+    return payload

@@ -1,0 +1,95 @@
+"""The gateway: the runtime A2A surface, an ASGI application beside Django's.
+
+A call passes here in one direction: agent key, connection, user, what is asked, whose ids those are, limits, the
+attempt's row, the credential, the endpoint and back, the outcome's row. `Call.pass_through` is that way.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from django.conf import settings
+
+from connections.gateway.admission import Admission
+from connections.gateway.calls import Call
+from connections.gateway.exchange import ClientGone, Exchange
+from connections.gateway.freshness import Fresh
+from connections.gateway.limits import Limits
+from connections.gateway.open_streams import OpenStreams
+from connections.gateway.refusals import Refused
+from connections.gateway.threads import Threads
+from portal.audit.context import current_request
+from portal.audit.log import Committer
+from portal.outbound.client import Client
+
+logger = logging.getLogger(__name__)
+
+
+class Gateway:
+    """Holds what one process shares among its calls; made before the loop runs, started by the lifespan."""
+
+    def __init__(self) -> None:
+        self.threads = Threads(settings.GATEWAY_THREADS)
+        self.fresh = Fresh(self.threads)
+        self.admission = Admission(self.fresh, self.threads)
+        self.limits = Limits()
+        self.client = Client()
+        self.streams = OpenStreams(self.admission)
+        self._committer: Committer | None = None
+
+    @property
+    def committer(self) -> Committer:
+        if self._committer is None:
+            self._committer = Committer()
+        return self._committer
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(Exchange(scope, receive, send))
+
+    async def _lifespan(self, receive, send) -> None:
+        watching: asyncio.Task | None = None
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                watching = asyncio.create_task(self.streams.watch())
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                watching.cancel()
+                await self.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    async def close(self) -> None:
+        await self.client.close()
+        if self._committer:
+            await asyncio.to_thread(self._committer.close)
+        self.threads.close()
+
+    async def _serve(self, exchange: Exchange) -> None:
+        token = current_request.set(exchange.request_id)
+        try:
+            await Call(self, exchange).pass_through()
+        except ClientGone:
+            pass
+        except Exception as error:  # noqa: BLE001 -- the last door: an answer, and nothing of the cause in it
+            logger.error("%s: the gateway failed: %s", exchange.request_id, _described(error))
+            await self._apologise(exchange)
+        finally:
+            current_request.reset(token)
+
+    async def _apologise(self, exchange: Exchange) -> None:
+        if not exchange.started:
+            with contextlib.suppress(Exception):
+                await Call(self, exchange).refuse(Refused("internal"))
+
+
+def _described(error: Exception) -> str:
+    """The kind of error and where it came from: its text could hold what it was about."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    where = f"{last.tb_frame.f_code.co_name}:{last.tb_lineno}" if last else ""
+    return f"{type(error).__name__} at {where}"

@@ -1,0 +1,260 @@
+"""One call, from the request to the outcome's row. Read `Call.pass_through` first: it is the whole way."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+
+from connections import agent_card
+from connections.gateway import answers, owners, refusals, sse, waiting
+from connections.gateway.admission import Admitted, limits_of
+from connections.gateway.exchange import ClientGone, Exchange
+from connections.gateway.forwarding import Forwarding, Seen
+from connections.gateway.journal import Journal
+from connections.gateway.refusals import Refused
+from connections.gateway.spelling import HTTP_JSON, JSONRPC, V1, Asked, Spelling, Unreadable, read_http, read_rpc
+from connections.methods import method_of
+from connections.methods.base import Caller, Consent, ConsentRequired, Credential, CredentialUnavailable
+from connections.models import CARD_PATH, Connection
+from portal.agents.models import AgentKey
+from portal.audit.events import Outcome
+from portal.outbound.errors import OutboundError
+
+if TYPE_CHECKING:
+    from connections.gateway.app import Gateway
+
+CONSENT_STATUS = "/consent-status"
+# What the outbound door says, in the codes that the gateway's callers know.
+OUTBOUND = {
+    "redirect": "endpoint_redirects",
+    "timeout": "endpoint_timeout",
+    "answer_too_large": "endpoint_answer_too_large",
+    "bad_answer": "endpoint_broke_off",
+    "disconnected": "endpoint_broke_off",
+}
+BY_ENDPOINT = {"endpoint_refused_401", "endpoint_refused_403"}
+
+
+class Call:
+    def __init__(self, gateway: "Gateway", exchange: Exchange) -> None:
+        self._gateway = gateway
+        self._exchange = exchange
+        self._journal = Journal(gateway, exchange)
+        # How to answer until the request itself says it.
+        self._spelling = Spelling(JSONRPC if _posts_rpc(exchange) else HTTP_JSON, V1)
+        self._rpc_id = None
+
+    async def pass_through(self) -> None:
+        try:
+            key = await self._identified()
+            if _asks_about_the_connection(self._exchange):
+                await self._about_the_connection(key)
+            else:
+                await self._carry(key)
+        except Refused as refused:
+            await self._turn_away(refused)
+        except (DatabaseError, TimeoutError):
+            await self._turn_away(Refused("internal"))
+
+    async def _identified(self) -> AgentKey:
+        if self._exchange.address is None:
+            raise Refused("unknown_path")
+        self._journal.key = key = await self._gateway.admission.key(self._exchange)
+        return key
+
+    async def _reached(self, key: AgentKey) -> tuple[Connection, Caller]:
+        """The connection that the agent may use, and for whom it speaks."""
+        admission, journal = self._gateway.admission, self._journal
+        journal.connection = await admission.connection(key, self._exchange)
+        journal.user = await admission.user(key, self._exchange)
+        return journal.connection, Caller(key.agent, journal.user)
+
+    async def _carry(self, key: AgentKey) -> None:
+        body = await self._exchange.body(settings.GATEWAY_MAX_REQUEST)
+        asked = self._understood(body)
+        connection, caller = await self._reached(key)
+        leave = self._gateway.limits.enter(key.agent_id, connection.id, *limits_of(connection))
+        try:
+            admitted = await self._gateway.admission.admit(key, connection, caller.user, asked)
+            await self._while_client_waits(admitted, body)
+        finally:
+            leave()
+
+    def _understood(self, body: bytes) -> Asked:
+        exchange = self._exchange
+        _refuse_encodings(exchange)
+        version = exchange.header("a2a-version")
+        try:
+            if _posts_rpc(exchange):
+                asked = read_rpc(body, version)
+            else:
+                asked = read_http(exchange.method, exchange.address.rest, exchange.query, body, version)
+        except Unreadable as unreadable:
+            self._rpc_id = unreadable.rpc_id
+            raise Refused(unreadable.code) from None
+        self._journal.asked, self._spelling, self._rpc_id = asked, asked.spelling, asked.rpc_id
+        return asked
+
+    async def _while_client_waits(self, admitted: Admitted, body: bytes) -> None:
+        """Makes the call, and ends it when the client leaves or the permission is taken away."""
+        work = asyncio.ensure_future(self._make(admitted, body))
+        gone = asyncio.ensure_future(self._exchange.gone())
+        withdrawn: list[Refused] = []
+        try:
+            with self._gateway.streams.held(work, admitted, withdrawn):
+                await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if not work.done() and not self._exchange.ended:
+                    work.cancel()
+                await asyncio.wait({work})
+        finally:
+            gone.cancel()
+        if not work.cancelled():
+            work.result()
+        elif withdrawn:
+            raise withdrawn[0]
+        else:
+            self._journal.ended(Outcome.FAILED, "client_left")
+            raise ClientGone
+
+    async def _make(self, admitted: Admitted, body: bytes) -> None:
+        await self._journal.attempt(admitted)
+        if admitted.gateway_task and admitted.asked.operation.about == "task":
+            await self._answer_for_own_task(admitted)
+            return
+        try:
+            credential = await self._credential(admitted)
+        except ConsentRequired as required:
+            await self._ask_for_consent(admitted, required.consent)
+            return
+        seen = await self._forward(admitted, credential, body)
+        self._journal.status = seen.status
+        self._journal.ended(*((Outcome.FAILED, "endpoint_error") if seen.is_error else (Outcome.SUCCEEDED,)))
+
+    async def _credential(self, admitted: Admitted) -> Credential:
+        method = method_of(admitted.connection)
+        try:
+            return await self._gateway.threads.run(method.credential, admitted.connection, admitted.caller)
+        except CredentialUnavailable as unavailable:
+            raise Refused(unavailable.code) from None
+
+    async def _forward(self, admitted: Admitted, credential: Credential, body: bytes) -> Seen:
+        """Once, and once more where the method has a better credential after a 401."""
+        gateway = self._gateway
+        forwarding = Forwarding(gateway.client, gateway.admission, self._exchange, admitted, body)
+        try:
+            async with forwarding.open(credential) as answer:
+                renewed = await self._renewed(admitted, credential) if answer.status == 401 else None
+                if renewed is None:
+                    return await forwarding.pass_back(answer, credential)
+            async with forwarding.open(renewed) as answer:
+                return await forwarding.pass_back(answer, renewed)
+        except OutboundError as error:
+            raise Refused(OUTBOUND.get(error.code, error.code)) from None
+
+    async def _renewed(self, admitted: Admitted, refused: Credential) -> Credential | None:
+        method = method_of(admitted.connection)
+        return await self._gateway.threads.run(method.renew, admitted.connection, admitted.caller, refused)
+
+    # What the portal answers by itself.
+
+    async def _about_the_connection(self, key: AgentKey) -> None:
+        """The card and the consent status: what the portal knows, without a credential."""
+        connection, caller = await self._reached(key)
+        if self._exchange.address.rest == CARD_PATH:
+            await self._exchange.answer(200, answers.dumps(card_of(connection)))
+            self._journal.answered_here("GetAgentCard")
+        else:
+            method = method_of(connection)
+            state = await self._gateway.threads.run(method.consent_state, connection, caller)
+            await self._exchange.answer(200, answers.dumps(waiting.status_of(*state)))
+            self._journal.answered_here("GetConsentStatus")
+
+    async def _ask_for_consent(self, admitted: Admitted, consent: Consent) -> None:
+        asked = admitted.asked
+        if asked.operation.about != "message":
+            raise Refused("consent_required", consent_link=consent.link)
+        task, context = waiting.ids_for(admitted)
+        if not admitted.gateway_task:
+            await self._gateway.threads.run(owners.begin, admitted.owner, task, context)
+        form = admitted.connection.consent_answer
+        await self._answer(waiting.result(asked.spelling, task, context, consent, form))
+        self._journal.ended(Outcome.CONSENT_NEEDED, "consent_required")
+
+    async def _answer_for_own_task(self, admitted: Admitted) -> None:
+        """GetTask and SubscribeToTask on a task that the gateway made, answered from the portal."""
+        asked, method, task = admitted.asked, method_of(admitted.connection), admitted.gateway_task
+        if asked.operation.name == "CancelTask":
+            raise Refused("task_not_cancelable")
+        consent = await self._gateway.threads.run(method.waiting, admitted.connection, admitted.caller, task)
+        await self._answer(waiting.current(asked.spelling, task, admitted.conversation.context, consent))
+        self._journal.ended(*((Outcome.CONSENT_NEEDED, "consent_required") if consent else (Outcome.SUCCEEDED,)))
+
+    async def _answer(self, inner: object) -> None:
+        """A result of the gateway's own: one body, or one event of a stream that then ends."""
+        data = answers.dumps(waiting.enveloped(self._spelling, self._rpc_id, inner))
+        if self._spelling.streams:
+            await self._one_event(data)
+        else:
+            await self._exchange.answer(200, data)
+
+    # Saying no.
+
+    async def _turn_away(self, refused: Refused) -> None:
+        await self.refuse(refused)
+        self._journal.status = refused.facts.get("status")
+        self._journal.ended(_outcome_of(refused), refused.code)
+
+    async def refuse(self, refused: Refused) -> None:
+        """Answers with the refusal, spelled as the caller asked. On a stream that has begun it is the last event."""
+        data = refusals.body(refused, self._spelling, self._rpc_id, self._exchange.request_id)
+        status = refusals.status_of(refused, self._spelling)
+        if self._exchange.started:
+            await self._last_event(data)
+        elif status == 200 and self._spelling.streams:
+            await self._one_event(data)
+        else:
+            challenge = [(b"www-authenticate", b'Bearer realm="gatehouse"')] if status == 401 else []
+            await self._exchange.answer(status, data, challenge)
+
+    async def _one_event(self, data: bytes) -> None:
+        await self._exchange.start(200, b"text/event-stream")
+        await self._exchange.chunk(sse.event_of(data))
+        await self._exchange.end()
+
+    async def _last_event(self, data: bytes) -> None:
+        if not self._exchange.ended:
+            await self._exchange.chunk(sse.event_of(data, b"" if self._spelling.binding == JSONRPC else b"error"))
+            await self._exchange.end()
+
+
+def _posts_rpc(exchange: Exchange) -> bool:
+    """JSON-RPC is what is posted to the bare URL; every other path is HTTP+JSON."""
+    return exchange.address is not None and exchange.address.rest == "" and exchange.method == "POST"
+
+
+def _asks_about_the_connection(exchange: Exchange) -> bool:
+    return exchange.method == "GET" and exchange.address.rest in (CARD_PATH, CONSENT_STATUS)
+
+
+def _refuse_encodings(exchange: Exchange) -> None:
+    """The body is read as UTF-8 and nothing else: another reading would show the endpoint another request."""
+    parameters = exchange.header("content-type").lower().partition(";")[2]
+    charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
+    if charset not in ("", "utf-8", "utf8") or exchange.header("content-encoding") not in ("", "identity"):
+        raise Refused("not_utf8")
+
+
+def card_of(connection: Connection) -> dict:
+    """The endpoint's card as the gateway answers it; a minimal one where none could be read."""
+    if connection.card:
+        return agent_card.rewrite(connection.card, connection.gateway_url, connection.interfaces)
+    return agent_card.minimal(str(connection), connection.gateway_url, connection.interfaces)
+
+
+def _outcome_of(refused: Refused) -> Outcome:
+    if refused.code in BY_ENDPOINT:
+        return Outcome.REFUSED_BY_ENDPOINT
+    if refused.code == "consent_required":
+        return Outcome.CONSENT_NEEDED
+    return Outcome.NOT_PERMITTED if refused.kind.code == refusals.NOT_PERMITTED else Outcome.FAILED

@@ -1,0 +1,193 @@
+"""To the endpoint and back: which headers go, what is observed on the way, what is cut out.
+
+Bytes pass as they came, with the four exceptions of the design: cards are rewritten, pages of tasks filtered, the
+gateway's own ids kept from the endpoint, and an echoed credential cut out.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from django.conf import settings
+
+from connections import agent_card, troubleshooting
+from connections.gateway import answers, sse
+from connections.gateway.admission import Admission, Admitted
+from connections.gateway.echo import Echo
+from connections.gateway.exchange import Exchange
+from connections.gateway.owners import Conversation
+from connections.gateway.refusals import Refused
+from connections.gateway.spelling import HTTP_JSON, JSONRPC
+from connections.methods.base import Credential
+from portal.outbound.client import Answer, Client
+
+# What a caller may say to the endpoint; everything else stays here: cookies, the agent key, forwarding headers (T07).
+PASSED_ON = (b"accept", b"content-type", b"a2a-extensions", b"x-a2a-extensions", b"traceparent", b"tracestate")
+# What an endpoint may say to the caller besides its body.
+PASSED_BACK = {b"a2a-extensions", b"x-a2a-extensions", b"a2a-version"}
+JSON_KINDS = ("application/json", "application/a2a+json", "application/problem+json")
+STREAM_KIND = "text/event-stream"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the endpoint answered, for the log: HTTP status, and whether it was an A2A error."""
+
+    status: int
+    is_error: bool = False
+
+
+def request_headers(exchange: Exchange, admitted: Admitted, credential: Credential) -> list[tuple[str, str]]:
+    """Allow-listed headers, then the credential: last, and each of its names exactly once (T06)."""
+    reserved = {name.lower() for name, _ in credential.headers}
+    passed = [(name, value) for name, value in exchange.headers(PASSED_ON) if name not in reserved]
+    passed.append(("a2a-version", admitted.asked.spelling.version))
+    passed.append(("user-agent", f"Gatehouse/{settings.VERSION}"))
+    return [pair for pair in passed if pair[0] not in reserved] + [
+        (name, value.reveal()) for name, value in credential.headers
+    ]
+
+
+def request_body(admitted: Admitted, body: bytes) -> bytes:
+    """As it came, unless the conversation began with ids of the gateway: those never reach the endpoint."""
+    if not admitted.conversation and not admitted.gateway_task:
+        return body
+    payload = answers.loads(body)
+    params = payload.get("params", {}) if admitted.asked.spelling.binding == JSONRPC else payload
+    for members in [params, *(params[name] for name in ("message", "request") if isinstance(params.get(name), dict))]:
+        _drop(members, "taskId", "task_id", value=admitted.gateway_task)
+        _without_gateway_references(members)
+        if admitted.conversation:
+            _exchange_context(members, admitted.conversation)
+    return answers.dumps(payload)
+
+
+def request_query(exchange: Exchange, admitted: Admitted) -> str:
+    """HTTP+JSON's query as it came, with the same exception."""
+    if not exchange.query or admitted.asked.spelling.binding != HTTP_JSON:
+        return ""
+    if not admitted.conversation:
+        return f"?{exchange.query}"
+    members = dict(parse_qsl(exchange.query, keep_blank_values=True))
+    _exchange_context(members, admitted.conversation)
+    return f"?{urlencode(members)}"
+
+
+def _drop(message: dict, *names: str, value: str) -> None:
+    for name in names:
+        if message.get(name) == value:
+            del message[name]
+
+
+def _without_gateway_references(message: dict) -> None:
+    for name in ("referenceTaskIds", "reference_task_ids"):
+        if isinstance(message.get(name), list):
+            message[name] = [task for task in message[name] if not str(task).startswith("gh-")]
+
+
+def _exchange_context(message: dict, conversation: Conversation) -> None:
+    for name in ("contextId", "context_id"):
+        if message.get(name) == conversation.context:
+            if conversation.endpoint_context:
+                message[name] = conversation.endpoint_context
+            else:
+                del message[name]
+
+
+class Forwarding:
+    """One call at the endpoint. What its answer names becomes the caller's own before it passes."""
+
+    def __init__(
+        self, client: Client, admission: Admission, exchange: Exchange, admitted: Admitted, body: bytes
+    ) -> None:
+        self._client = client
+        self._admission = admission
+        self._exchange = exchange
+        self._admitted = admitted
+        self._body = request_body(admitted, body) if body else None
+
+    def open(self, credential: Credential):
+        """The request as an async context manager that gives the endpoint's Answer."""
+        spelling = self._admitted.asked.spelling
+        seconds = settings.GATEWAY_STREAM_SECONDS if spelling.streams else settings.GATEWAY_CALL_SECONDS
+        return self._client.stream(
+            self._exchange.method,
+            self._admitted.target + request_query(self._exchange, self._admitted),
+            request_headers(self._exchange, self._admitted, credential),
+            self._body,
+            total_deadline=seconds,
+            idle_deadline=min(seconds, settings.GATEWAY_IDLE_SECONDS),
+            limit=settings.GATEWAY_MAX_ANSWER,
+        )
+
+    async def pass_back(self, answer: Answer, credential: Credential) -> Seen:
+        """Sends the endpoint's answer to the caller. Raises Refused while nothing has been sent yet."""
+        echo = Echo(credential)
+        kind = answer.header("content-type").partition(";")[0].strip().lower()
+        if kind == STREAM_KIND and answer.status == 200:
+            return await self._stream(answer, echo)
+        return await self._whole(answer, kind, echo)
+
+    async def _whole(self, answer: Answer, kind: str, echo: Echo) -> Seen:
+        data = echo.cut(await answer.read())
+        payload = answers.loads(data) if kind in JSON_KINDS else None
+        _judge(answer.status, payload, self._admitted.asked.spelling.binding)
+        edited = await self._observed(payload)
+        data = data if edited is payload else answers.dumps(edited)
+        await self._exchange.answer(answer.status, data, _headers_back(answer, echo), kind.encode())
+        return Seen(answer.status, answers.is_error(payload))
+
+    async def _stream(self, answer: Answer, echo: Echo) -> Seen:
+        is_error = False
+        async for event in sse.events(answer.chunks()):
+            event = echo.cut(event)
+            payload = answers.loads(sse.data_of(event))
+            if payload is not None:
+                is_error = is_error or answers.is_error(payload)
+                edited = await self._observed(payload)
+                event = event if edited is payload else sse.event_of(answers.dumps(edited))
+            if not self._exchange.started:
+                await self.begin_stream(_headers_back(answer, echo))
+            await self._exchange.chunk(event)
+        if not self._exchange.started:
+            await self.begin_stream()
+        await self._exchange.end()
+        return Seen(answer.status, is_error)
+
+    async def begin_stream(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        await self._exchange.start(200, STREAM_KIND.encode(), [(b"x-accel-buffering", b"no"), *headers])
+
+    async def _observed(self, payload) -> object:
+        """The payload itself where it may pass as it came, else what passes in its place."""
+        about = self._admitted.asked.operation.about
+        if answers.is_error(payload):
+            return payload
+        if about == "card":
+            return self._own_card(payload)
+        names = answers.named_in(payload)
+        if about == "tasks":
+            mine = await self._admission.mine(self._admitted, [named.task for named in names])
+            return answers.keep_tasks(payload, mine)
+        contexts = await self._admission.own(self._admitted, names)
+        return answers.replace_contexts(payload, contexts) if contexts else payload
+
+    def _own_card(self, payload) -> object:
+        card = answers.result_of(payload)
+        if not isinstance(card, dict):
+            return payload
+        connection = self._admitted.connection
+        rewritten = agent_card.rewrite(card, connection.gateway_url, connection.interfaces)
+        return rewritten if card is payload else payload | {"result": rewritten}
+
+
+def _judge(status: int, payload, binding: str) -> None:
+    """Raises Refused for an answer that is no A2A answer, or says that the credential won't do."""
+    if status in (401, 403):
+        raise Refused(f"endpoint_refused_{status}", status=status)
+    is_answer = isinstance(payload, dict) and (binding == HTTP_JSON or payload.get("jsonrpc") == "2.0")
+    if not is_answer:
+        raise Refused(troubleshooting.of_status(status) or "endpoint_not_a2a", status=status)
+
+
+def _headers_back(answer: Answer, echo: Echo) -> list[tuple[bytes, bytes]]:
+    return [(name.lower(), echo.cut(value)) for name, value in answer.raw_headers if name.lower() in PASSED_BACK]

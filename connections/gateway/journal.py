@@ -1,0 +1,86 @@
+"""What one call leaves in the access log: an attempt before the credential is opened, and its outcome after."""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from connections.gateway.exchange import Exchange
+from connections.gateway.refusals import Refused
+from connections.gateway.spelling import Asked, Spelling
+from connections.models import Connection
+from portal.agents.models import AgentKey
+from portal.audit import log
+from portal.audit.events import CALL, CALL_REFUSED, Event, Outcome
+from portal.users import User
+
+if TYPE_CHECKING:
+    from connections.gateway.admission import Admitted
+    from connections.gateway.app import Gateway
+
+NOBODY = log.Actor("nobody", None, "")
+
+
+class Journal:
+    """Collects what is known of the call; a row says as much as is known when it is written."""
+
+    def __init__(self, gateway: "Gateway", exchange: Exchange) -> None:
+        self._gateway = gateway
+        self._exchange = exchange
+        self._began = time.monotonic()
+        self._attempt: dict | None = None
+        self.key: AgentKey | None = None
+        self.connection: Connection | None = None
+        self.user: User | None = None
+        self.asked: Asked | None = None
+        self.status: int | None = None
+
+    async def attempt(self, admitted: "Admitted") -> None:
+        """No row, no credential: returns when the attempt is durable, else raises Refused (F21)."""
+        row = log.attempt_of(self._actor(), **self._columns(), target=admitted.target)
+        try:
+            await asyncio.wrap_future(self._gateway.committer.attempt(row, admitted.used))
+        except log.LogUnavailable:
+            raise Refused("log_unavailable") from None
+        self._attempt = row
+
+    def ended(self, outcome: Outcome, reason: str = "") -> None:
+        """The outcome's row, within a second. Without an attempt (a refused call) it is the call's only row."""
+        measured = {
+            "duration": round((time.monotonic() - self._began) * 1000),
+            "bytes_in": self._exchange.bytes_in,
+            "bytes_out": self._exchange.bytes_out,
+            "status": self.status,
+            "reason": reason,
+        }
+        if self._attempt:
+            row, self._attempt = log.outcome_of(self._attempt, outcome, **measured), None
+            self._gateway.committer.outcome(row)
+        elif self.key or self._gateway.limits.may_note_stranger():
+            self._note(CALL_REFUSED, outcome, measured)
+
+    def answered_here(self, method: str) -> None:
+        """One row for what needs no credential: the card, the consent status."""
+        self._note(CALL, Outcome.SUCCEEDED, {"method": method})
+
+    def _note(self, event: Event, outcome: Outcome, more: dict) -> None:
+        self._gateway.committer.outcome(log.row_of(event, self._actor(), outcome=outcome, **self._columns(), **more))
+
+    def _actor(self) -> log.Actor:
+        return log.Actor("agent_key", self.key.id, self.key.name) if self.key else NOBODY
+
+    def _columns(self) -> dict:
+        agent = self.key.agent if self.key else None
+        known = {
+            "project": agent.project if agent else None,
+            "agent": agent,
+            "connection": self.connection,
+            "on_behalf_of": self.user,
+            "auth_method": self.connection.auth_method if self.connection else "",
+            "request_id": self._exchange.request_id,
+        }
+        return known | (_spelled(self.asked) if self.asked else {})
+
+
+def _spelled(asked: Asked) -> dict:
+    spelling: Spelling = asked.spelling
+    return {"method": asked.operation.name, "binding": spelling.binding, "protocol": spelling.version}

@@ -1,0 +1,290 @@
+"""How a request is spelled: two bindings, two versions of A2A, and the operations they share (protocols.md 1.1).
+
+Everything is read from the request, and nothing is written back: bytes pass as they came.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+JSONRPC, HTTP_JSON = "JSONRPC", "HTTP+JSON"
+V1, V03 = "1.0", "0.3"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`name` is that of A2A 1.0. `about` is what it concerns: message, task, tasks, push or card."""
+
+    name: str
+    about: str
+    streams: bool = False
+
+
+OPERATIONS = {
+    operation.name: operation
+    for operation in (
+        Operation("SendMessage", "message"),
+        Operation("SendStreamingMessage", "message", streams=True),
+        Operation("GetTask", "task"),
+        Operation("ListTasks", "tasks"),
+        Operation("CancelTask", "task"),
+        Operation("SubscribeToTask", "task", streams=True),
+        Operation("GetExtendedAgentCard", "card"),
+        Operation("CreateTaskPushNotificationConfig", "push"),
+        Operation("GetTaskPushNotificationConfig", "push"),
+        Operation("ListTaskPushNotificationConfigs", "push"),
+        Operation("DeleteTaskPushNotificationConfig", "push"),
+    )
+}
+
+RPC_03 = {
+    "message/send": "SendMessage",
+    "message/stream": "SendStreamingMessage",
+    "tasks/get": "GetTask",
+    "tasks/list": "ListTasks",
+    "tasks/cancel": "CancelTask",
+    "tasks/resubscribe": "SubscribeToTask",
+    "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard",
+    "tasks/pushNotificationConfig/set": "CreateTaskPushNotificationConfig",
+    "tasks/pushNotificationConfig/get": "GetTaskPushNotificationConfig",
+    "tasks/pushNotificationConfig/list": "ListTaskPushNotificationConfigs",
+    "tasks/pushNotificationConfig/delete": "DeleteTaskPushNotificationConfig",
+}
+
+_SEGMENT = r"[^/:?#]+"
+# (HTTP methods, path behind the optional /v1 and tenant, operation). The proto says GET for `:subscribe`, the text POST.
+PATHS = [
+    ({"POST"}, re.compile(r"/message:send"), "SendMessage"),
+    ({"POST"}, re.compile(r"/message:stream"), "SendStreamingMessage"),
+    ({"GET"}, re.compile(r"/tasks"), "ListTasks"),
+    ({"GET"}, re.compile(rf"/tasks/(?P<task>{_SEGMENT})"), "GetTask"),
+    ({"POST"}, re.compile(rf"/tasks/(?P<task>{_SEGMENT}):cancel"), "CancelTask"),
+    ({"GET", "POST"}, re.compile(rf"/tasks/(?P<task>{_SEGMENT}):subscribe"), "SubscribeToTask"),
+    ({"GET"}, re.compile(r"/extendedAgentCard|/card"), "GetExtendedAgentCard"),
+    ({"POST"}, re.compile(rf"/tasks/(?P<task>{_SEGMENT})/pushNotificationConfigs"), "CreateTaskPushNotificationConfig"),
+    ({"GET"}, re.compile(rf"/tasks/(?P<task>{_SEGMENT})/pushNotificationConfigs"), "ListTaskPushNotificationConfigs"),
+    (
+        {"GET"},
+        re.compile(rf"/tasks/(?P<task>{_SEGMENT})/pushNotificationConfigs/[^/]+"),
+        "GetTaskPushNotificationConfig",
+    ),
+    (
+        {"DELETE"},
+        re.compile(rf"/tasks/(?P<task>{_SEGMENT})/pushNotificationConfigs/[^/]+"),
+        "DeleteTaskPushNotificationConfig",
+    ),
+]
+
+
+class Unreadable(Exception):
+    """The request is not what it claims to be: a troubleshooting code, and the JSON-RPC id if it could be read."""
+
+    def __init__(self, code: str, rpc_id: Any = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.rpc_id = rpc_id
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """In what form to answer: binding, version, and whether the caller waits for a stream."""
+
+    binding: str
+    version: str
+    streams: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, understood: the operation and every id that it names.
+
+    `params` is the JSON-RPC params or the HTTP+JSON body, parsed ({} without one); `path` what follows the
+    endpoint's own URL in HTTP+JSON.
+    """
+
+    operation: Operation
+    spelling: Spelling
+    rpc_id: Any = None
+    params: dict[str, Any] = field(default_factory=dict)
+    path: str = ""
+    tenant: str = ""
+    tasks: tuple[str, ...] = ()
+    contexts: tuple[str, ...] = ()
+    wants_push: bool = False
+
+    @property
+    def message(self) -> dict[str, Any]:
+        return _message_of(self.params)
+
+
+def read_rpc(body: bytes, version_header: str) -> Asked:
+    """A JSON-RPC request (JSON-RPC 2.0; A2A 1.0 section 9, 0.3 section 7)."""
+    envelope = parse(body)
+    if isinstance(envelope, list):
+        raise Unreadable("batch")
+    if not isinstance(envelope, dict):
+        raise Unreadable("not_json")
+    rpc_id = envelope.get("id")
+    if isinstance(rpc_id, dict | list | bool) or envelope.get("jsonrpc") != "2.0":
+        raise Unreadable("not_a_request")
+    method, params = envelope.get("method"), envelope.get("params", {})
+    if not isinstance(method, str) or not isinstance(params, dict):
+        raise Unreadable("not_a_request", rpc_id)
+    version = _version(version_header, V03 if method in RPC_03 else V1, rpc_id)
+    name = method if version == V1 else RPC_03.get(method, "")
+    if name not in OPERATIONS:
+        raise Unreadable("unknown_method", rpc_id)
+    operation = OPERATIONS[name]
+    try:
+        return _asked(operation, Spelling(JSONRPC, version, operation.streams), params, rpc_id=rpc_id)
+    except Unreadable as unreadable:
+        raise Unreadable(unreadable.code, rpc_id) from None
+
+
+def read_http(http_method: str, path: str, query: str, body: bytes, version_header: str) -> Asked:
+    """An HTTP+JSON request; `path` is what follows the connection's URL, still percent-encoded."""
+    spoken, rest = (V03, path[3:]) if path.startswith("/v1/") else (V1, path)
+    version = _version(version_header, spoken, None)
+    operation, named, tenant = _route(http_method, rest)
+    params = parse(body) if body else {}
+    if not isinstance(params, dict):
+        raise Unreadable("not_json")
+    asked_in_query = _query(query)
+    if {_plain(name) for name in params} & {_plain(name) for name in asked_in_query}:
+        raise Unreadable("duplicate_member")
+    spelling = Spelling(HTTP_JSON, version, operation.streams)
+    return _asked(operation, spelling, params | asked_in_query, path=path, tenant=tenant, named=named)
+
+
+def _route(http_method: str, path: str) -> tuple[Operation, list[str], str]:
+    """(operation, task ids in the path, tenant in the path)."""
+    tenant, _, below = path[1:].partition("/")
+    for candidate, named_tenant in ((path, ""), (f"/{below}", tenant)):
+        for http_methods, pattern, name in PATHS:
+            match = pattern.fullmatch(candidate)
+            if match and http_method in http_methods:
+                task = match.groupdict().get("task")
+                return OPERATIONS[name], [_unquoted(task)] if task else [], _unquoted(named_tenant)
+    raise Unreadable("unknown_path")
+
+
+def _unquoted(segment: str) -> str:
+    text = unquote(segment, errors="strict") if segment.isascii() else ""
+    if (segment and not text) or "/" in text or any(ord(letter) < 0x20 for letter in text) or text in (".", ".."):
+        raise Unreadable("unknown_path")
+    return text
+
+
+def _query(query: str) -> dict[str, Any]:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if len({_plain(name) for name, _ in pairs}) != len(pairs):
+        raise Unreadable("duplicate_member")
+    return dict(pairs)
+
+
+def _version(header: str, spoken: str, rpc_id: Any) -> str:
+    """`A2A-Version`, else what the method's name or path says. Patch versions count as their minor one."""
+    if not header:
+        return spoken
+    version = ".".join(header.strip().split(".")[:2])
+    if version not in (V1, V03):
+        raise Unreadable("version_not_offered", rpc_id)
+    return version
+
+
+def _asked(
+    operation: Operation, spelling: Spelling, params: dict, *, named: list[str] = (), tenant: str = "", **more
+) -> Asked:
+    tasks, contexts = list(named), []
+    if operation.about == "message":
+        message = _message_of(params)
+        tasks += _texts(message, "taskId") + _many(message, "referenceTaskIds")
+        contexts += _texts(message, "contextId")
+        # What a message may also carry beside itself; servers differ in where they look.
+        tasks += _texts(params, "taskId")
+        contexts += _texts(params, "contextId")
+    elif operation.about in ("task", "push"):
+        tasks += [] if named else _texts(params, "id") + _texts(params, "name")
+        tasks += _texts(params, "taskId")
+        contexts += _texts(params, "contextId")
+    elif operation.about == "tasks":
+        contexts += _texts(params, "contextId")
+    inner_tenant = (_texts(params, "tenant") or [""])[0]
+    if tenant and inner_tenant and tenant != inner_tenant:
+        raise Unreadable("undeclared_tenant")
+    return Asked(
+        operation,
+        spelling,
+        params=params,
+        tenant=tenant or inner_tenant,
+        tasks=tuple(dict.fromkeys(tasks)),
+        contexts=tuple(dict.fromkeys(contexts)),
+        wants_push=_wants_push(params),
+        **more,
+    )
+
+
+def _message_of(params: dict) -> dict:
+    """The message: `message`, or `request` in HTTP+JSON 0.3."""
+    found = [params[name] for name in ("message", "request") if isinstance(params.get(name), dict)]
+    if len(found) > 1:
+        raise Unreadable("duplicate_member")
+    return found[0] if found else {}
+
+
+def _wants_push(params: dict) -> bool:
+    configuration = params.get("configuration")
+    return isinstance(configuration, dict) and any(
+        _plain(name) in ("pushnotificationconfig", "taskpushnotificationconfig") and value
+        for name, value in configuration.items()
+    )
+
+
+def _plain(name: str) -> str:
+    """ProtoJSON reads `taskId` and `task_id` as one member (proto3 JSON mapping); so must whoever checks it."""
+    return name.replace("_", "").lower()
+
+
+def _values(members: dict, name: str) -> list[Any]:
+    wanted = _plain(name)
+    found = [value for key, value in members.items() if _plain(key) == wanted]
+    if len(found) > 1:
+        raise Unreadable("duplicate_member")
+    return [value for value in found if value not in (None, "")]
+
+
+def _texts(members: dict, name: str) -> list[str]:
+    values = _values(members, name)
+    if not all(isinstance(value, str) for value in values):
+        raise Unreadable("not_a_request")
+    return values
+
+
+def _many(members: dict, name: str) -> list[str]:
+    texts = [text for value in _values(members, name) for text in (value if isinstance(value, list) else [value])]
+    if not all(isinstance(text, str) for text in texts):
+        raise Unreadable("not_a_request")
+    return texts
+
+
+def parse(body: bytes) -> Any:
+    """Strict JSON in UTF-8: two readers must not see two different requests (duplicate members, NaN)."""
+    try:
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise Unreadable("not_utf8") from None
+    except (ValueError, RecursionError):
+        raise Unreadable("not_json") from None
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise Unreadable("duplicate_member")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
