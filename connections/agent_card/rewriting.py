@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from connections.agent_card.interfaces import Interface, dicts, text, version_of
+from connections.agent_card.reading import DEEPEST
 
 SCHEME = "gatehouse"
 _SCHEME_TEXT = "The agent key, made on the agent's page in the portal."
@@ -22,7 +23,7 @@ _REPLACED = frozenset(
 
 
 def rewrite(card: dict[str, Any], gateway_url: str, interfaces: Sequence[Interface]) -> dict[str, Any]:
-    """A new card; `card` is as `parsed` gave it, `interfaces` are the connection's stored ones.
+    """A new card; `interfaces` are the connection's stored ones.
 
     Interfaces that the connection does not carry are left out, and so is every other address on the endpoint's
     origin: nothing in the card leads round the gateway. Unknown members stay.
@@ -139,16 +140,21 @@ def _capabilities(value: Any) -> dict[str, Any]:
     return (value if isinstance(value, dict) else {}) | {"pushNotifications": False}
 
 
-def _within_gateway(value: Any, origins: frozenset[str]) -> Any:
-    """A copy without the strings that are an address on one of the origins. An extension's `uri` is only its name."""
+def _within_gateway(value: Any, origins: frozenset[str], depth: int = DEEPEST) -> Any:
+    """A copy without the strings that are an address on one of the origins. An extension's `uri` is only its name.
+
+    What is nested deeper than a card can be is left out: the extended card comes from the endpoint at each call.
+    """
+    if depth == 0:
+        return None
     if isinstance(value, dict):
         return {
-            name: "" if name == "url" and _leads_to(item, origins) else _within_gateway(item, origins)
+            name: "" if name == "url" and _leads_to(item, origins) else _within_gateway(item, origins, depth - 1)
             for name, item in value.items()
             if name in ("uri", "url") or not _leads_to(item, origins)
         }
     if isinstance(value, list):
-        return [_within_gateway(item, origins) for item in value if not _leads_to(item, origins)]
+        return [_within_gateway(item, origins, depth - 1) for item in value if not _leads_to(item, origins)]
     return value
 
 

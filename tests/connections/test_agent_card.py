@@ -367,6 +367,13 @@ class TestRewriting:
         assert "evil.example" not in json.dumps(result)
         assert len(parse_agent_card(result).supported_interfaces) == 2
 
+    def test_an_extended_card_nested_without_end_is_cut(self):
+        deep = []
+        for _ in range(900):
+            deep = [deep]
+        result = rewritten(modern_card(futureMember=deep))
+        assert json.dumps(result).count("[") < 100
+
     def test_a_card_of_0_2_tells_the_client_to_speak_0_3(self):
         result = rewritten(older_card(protocolVersion="0.2.6"))
         assert result["protocolVersion"] == "0.3.0"
