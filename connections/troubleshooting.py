@@ -209,6 +209,12 @@ _RING = _rows(
         "Use the https address of the endpoint.",
     ),
     (
+        "method_not_installed",
+        "The connection's authentication method is not installed",
+        "The connection was saved with a method that this portal no longer lists.",
+        "Add the method to AUTH_METHODS again, or choose another method on the connection.",
+    ),
+    (
         "log_unavailable",
         "The call was not made because it could not be logged",
         "The access log can't be written at the moment, and no call is made without a row in it.",
@@ -482,6 +488,12 @@ _CALLER = _rows(
         "Send every member once.",
     ),
     (
+        "duplicate_header",
+        "The request has a header twice",
+        "Two readers could understand the request differently, so it is not passed on.",
+        "Send the headers Authorization, x-ms-user-identity and A2A-Version once each.",
+    ),
+    (
         "batch",
         "A batch of requests is not accepted",
         "A2A has no JSON-RPC batches.",
@@ -540,6 +552,12 @@ _CALLER = _rows(
         "There is no such task",
         "The task does not exist, or it was not begun by this agent for this user.",
         "Check the task id, and name the user for whom the task was begun.",
+    ),
+    (
+        "task_not_cancelable",
+        "The task can't be canceled",
+        "It only waits for the user's consent; no work has begun at the endpoint.",
+        "Leave it. It ends by itself when its consent link expires.",
     ),
     (
         "limit_rate",
