@@ -94,7 +94,27 @@ def row_of(event: Event, by: Actor, *, outcome: Outcome = Outcome.SUCCEEDED, **c
 
 def record(event: Event, by: Actor, **columns: Any) -> None:
     """Writes one act now. Inside a transaction the row commits with it; columns as for `row_of`."""
-    row = row_of(event, by, **columns)
+    _append(row_of(event, by, **columns))
+
+
+def begin(event: Event, by: Actor, **columns: Any) -> Callable[..., None]:
+    """Commits an attempt for an act that opens a credential, as the portal's own test does; columns as for `row_of`.
+
+    Returns `finish(outcome, **columns)`, which writes how it ended. Without it the sweep writes `unknown`. Not to be
+    called inside a transaction: the row must be durable before the act.
+    """
+    kind = LogRow.Kind.ATTEMPT.value
+    attempt = row_of(event, by, outcome=Outcome.IN_PROGRESS, kind=kind, call_id=uuid7(), **columns)
+    with transaction.atomic(durable=True):
+        _append(attempt)
+
+    def finish(outcome: Outcome, **more: Any) -> None:
+        _append(outcome_of(attempt, outcome, **more))
+
+    return finish
+
+
+def _append(row: dict) -> None:
     with transaction.atomic():
         writer = _writer()
         _insert([row], writer, after=writer.confirmed + writer.pending())
