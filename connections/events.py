@@ -22,3 +22,4 @@ SECRETS_CLEARED = Event(
     "connection.secrets_cleared", "Secrets cleared", "{who} changed {connection}, which cleared its stored values"
 )
 CARD_CONFIRMED = Event("connection.card_confirmed", "Agent card confirmed", "{who} confirmed the card of {connection}")
+CONNECTION_CHECKED = Event("connection.checked", "Connection tested", "{who} tested {connection}")

@@ -1,0 +1,167 @@
+"""One test of a connection while it goes: the credential, the card, the call."""
+
+import time
+from dataclasses import dataclass, field
+
+from django.views.decorators.debug import sensitive_variables
+
+from connections import agent_card
+from connections.agent_card import Card, CardUnreadable, Fetched, Interface
+from connections.agent_card.interfaces import origin_of
+from connections.methods import method_of, methods
+from connections.methods.base import Caller, ConsentRequired, Credential, CredentialUnavailable
+from connections.models import Connection, Health
+from connections.questions import question, verdict
+from connections.troubleshooting import entry
+from portal.audit.events import Outcome
+from portal.outbound.errors import OutboundError
+from portal.outbound.session import Answer, fetch
+
+CARD_SECONDS = 8.0
+CALL_SECONDS = 10.0
+DONE, FAILED, OPEN = "done", "failed", "open"
+# A test that met one of these could not tell; the connection may well work.
+UNDECIDED = frozenset({"consent_required", "test_needs_agent", "credential_not_proven"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """`state`: "done", "failed", or "open" where the test could not tell; `took_ms` None where it says nothing."""
+
+    name: str
+    state: str
+    detail: str
+    took_ms: int | None = None
+
+
+@dataclass
+class Trial:
+    """`go` fills the rest. `code` is what went wrong first, "" for nothing; `card_code` why a card that was once
+    read is no longer there."""
+
+    connection: Connection
+    interface: Interface
+    steps: list[Step] = field(default_factory=list)
+    code: str = ""
+    card_code: str = ""
+    card: Card | None = None
+    status: int | None = None
+    took_ms: int | None = None
+    # The portal itself calls, and speaks for nobody.
+    caller: Caller = Caller(agent=None)
+
+    def go(self) -> None:
+        credential = self._prepare()
+        reached = self._read_card(credential)
+        if credential is None or not reached:
+            self._step("Call the endpoint", OPEN, "Not tried.")
+        else:
+            self._call(credential)
+
+    def _prepare(self) -> Credential | None:
+        name = "Prepare the credential"
+        try:
+            if self.connection.auth_method not in methods():
+                raise CredentialUnavailable("method_not_installed")
+            credential = method_of(self.connection).credential(self.connection, self.caller)
+        except ConsentRequired:
+            return self._refuse(name, "consent_required")
+        except CredentialUnavailable as unavailable:
+            return self._refuse(name, unavailable.code)
+        self._step(name, DONE, f"{credential.described or 'Ready'}.")
+        return credential
+
+    def _read_card(self, credential: Credential | None) -> bool:
+        """Whether the endpoint's server could be spoken to; a card that is not there keeps nobody from calling."""
+        name, sends = "Read the agent card", credential is not None and self.connection.sends_card_credentials
+        try:
+            found = _fetch_card(self.connection, credential if sends else None)
+        except CardUnreadable as failure:
+            return self._without_card(name, failure)
+        self.card = Card.of(found.card)
+        sent = sends and found.url == self.connection.card_url
+        self._step(name, DONE, "Read with the credential." if sent else "Read without credentials.", found.took_ms)
+        return True
+
+    def _without_card(self, name: str, failure: CardUnreadable) -> bool:
+        at_endpoint = origin_of(failure.url) == origin_of(self.interface["url"])
+        if at_endpoint and not failure.reached:
+            self._refuse(name, failure.code)
+            return False
+        self._step(name, OPEN, f"{entry(failure.code).title}.")
+        if self.connection.card is not None:
+            self.card_code = failure.code
+        return True
+
+    def _call(self, credential: Credential) -> None:
+        name, ends = "Call the endpoint", time.monotonic() + CALL_SECONDS
+        try:
+            answer = _ask(self.interface, credential, ends)
+            if answer.status == 401:
+                answer = self._ask_again(credential, ends) or answer
+        except CredentialUnavailable as unavailable:
+            self._refuse(name, unavailable.code)
+        except ConsentRequired:
+            self._refuse(name, "consent_required")
+        except OutboundError as error:
+            self._refuse(name, error.code)
+        else:
+            self._judge(name, answer, bool(credential.headers))
+
+    def _ask_again(self, refused: Credential, ends: float) -> Answer | None:
+        """As the gateway does: after a 401 the method may renew its credential once."""
+        renewed = method_of(self.connection).renew(self.connection, self.caller, refused)
+        return _ask(self.interface, renewed, ends) if renewed else None
+
+    def _judge(self, name: str, answer: Answer, sent: bool) -> None:
+        self.status, self.took_ms = answer.status, answer.took_ms
+        code = verdict(self.interface, answer.status, answer.body)
+        if code is not None:
+            self._refuse(name, code)
+            return
+        said = "The endpoint accepted the credential." if sent else "The endpoint answered without a credential."
+        self._step(name, DONE, said, answer.took_ms)
+
+    def _refuse(self, name: str, code: str) -> None:
+        self.code = self.code or code
+        state = OPEN if code in UNDECIDED else FAILED
+        self._step(name, state, f"{entry(code).title}.", self.took_ms)
+
+    def _step(self, name: str, state: str, detail: str, took_ms: int | None = None) -> None:
+        self.steps.append(Step(name, state, detail, took_ms))
+
+    @property
+    def reason(self) -> str:
+        """What the page should say beside the state: what failed, else a card that has gone."""
+        return self.code or self.card_code
+
+    @property
+    def state(self) -> Health.State:
+        if not self.code:
+            return Health.State.HEALTHY
+        return Health.State.NOT_CHECKED if self.code in UNDECIDED else Health.State.FAILING
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.code in ("endpoint_refused_401", "endpoint_refused_403"):
+            return Outcome.REFUSED_BY_ENDPOINT
+        if self.code == "consent_required":
+            return Outcome.CONSENT_NEEDED
+        return Outcome.FAILED if self.state == Health.State.FAILING else Outcome.SUCCEEDED
+
+
+@sensitive_variables()
+def _fetch_card(connection: Connection, credential: Credential | None) -> Fetched:
+    headers = [(name, value.reveal()) for name, value in credential.headers] if credential else []
+    return agent_card.fetch(agent_card.urls_of(connection), headers, CARD_SECONDS)
+
+
+@sensitive_variables()
+def _ask(interface: Interface, credential: Credential, ends: float) -> Answer:
+    """The credential comes last, and each of its names exactly once (T06)."""
+    asked = question(interface)
+    own = {name.lower() for name, _ in credential.headers}
+    headers = [pair for pair in asked.headers if pair[0].lower() not in own]
+    headers += [(name, value.reveal()) for name, value in credential.headers]
+    left = max(ends - time.monotonic(), 0.1)
+    return fetch(asked.method, asked.url, headers=headers, data=asked.body, deadline=left)
