@@ -45,9 +45,7 @@ class Draft:
 
     def chosen_interfaces(self) -> list[dict]:
         """Where calls go when no card says it: the endpoint itself, in the bindings that a person chose."""
-        return [
-            {"url": self.endpoint, "binding": binding, "version": version} for binding, version in self.bindings
-        ]
+        return [{"url": self.endpoint, "binding": binding, "version": version} for binding, version in self.bindings]
 
     def fill(self, connection: Connection) -> Connection:
         """Writes what was entered onto a connection, saved or new; its secrets are not touched."""

@@ -1,8 +1,10 @@
 """Saving what a person entered for a connection: the change, its row in the log and the change counter in one
 transaction. Nothing here touches the network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from connections import events, offering, secrets
@@ -24,22 +26,34 @@ class WouldClear(Exception):
         self.lost, self.method_changes = lost, method_changes
 
 
+class NameTaken(Exception):
+    """Somebody connected something under this name just now."""
+
+
 class ChangedMeanwhile(Exception):
     """Somebody else changed the connection after this person had read it."""
 
 
 def connect(project: Project, draft: Draft, by: User, for_agent: Agent | None = None) -> Connection:
-    """Saves a new connection with its secrets sealed to every address they may be sent to."""
+    """Saves a new connection with its secrets sealed to every address they may be sent to. Raises NameTaken."""
     connection = draft.fill(Connection(project=project, name=draft.name, created_by=by))
     connection.card_read_at = timezone.now() if draft.card is not None else None
     with changes.announced():
-        connection.save()
+        _insert(connection)
         _store(connection, draft.secrets, by)
         details = {"method": connection.auth_method, "host": offering.host_of(connection)}
         offering.record(events.CONNECTION_CREATED, connection, by, details=details)
         if for_agent is not None:
             offering.give(connection, for_agent, by)
     return connection
+
+
+def _insert(connection: Connection) -> None:
+    try:
+        with transaction.atomic():
+            connection.save(force_insert=True)
+    except IntegrityError:
+        raise NameTaken from None
 
 
 def change(connection: Connection, draft: Draft, by: User, *, clearing: bool = False) -> Connection:
@@ -56,7 +70,8 @@ def change(connection: Connection, draft: Draft, by: User, *, clearing: bool = F
         _save_changed(stored)
         _drop_and_keep(stored, draft, lost, method_changes=old_method != stored.auth_method)
         _store(stored, draft.secrets, by)
-        offering.record(events.CONNECTION_CHANGED, stored, by, details={"method": stored.auth_method, "host": offering.host_of(stored)})
+        details = {"method": stored.auth_method, "host": offering.host_of(stored)}
+        offering.record(events.CONNECTION_CHANGED, stored, by, details=details)
         if lost:
             offering.record(events.SECRETS_CLEARED, stored, by, details={"count": len(lost)})
         if draft.secrets:
@@ -64,10 +79,14 @@ def change(connection: Connection, draft: Draft, by: User, *, clearing: bool = F
     return stored
 
 
-def replace(connection: Connection, new: Sequence[NewSecret], by: User) -> None:
-    """New values for stored secrets. Raises ChangedMeanwhile, for a value is meant for the addresses it was typed for."""
+def replace(connection: Connection, new: Sequence[NewSecret], kept: Mapping[Place, date | None], by: User) -> None:
+    """New values for stored secrets; `kept` ones only get their expiry date.
+
+    Raises ChangedMeanwhile: a value is meant for the addresses that it was typed for.
+    """
     with changes.announced():
         stored = _locked(connection)
+        _set_expiry(stored, kept)
         _store(stored, new, by)
         _save_changed(stored)
         offering.record(events.SECRET_REPLACED, stored, by, details=_named(new))
@@ -132,12 +151,15 @@ def _drop_and_keep(connection: Connection, draft: Draft, lost: list[Secret], *, 
         connection.secrets.all().delete()
         return
     for secret in connection.secrets.all():
-        place: Place = (secret.field, secret.position)
-        if place not in draft.kept:
+        if (secret.field, secret.position) not in draft.kept:
             secret.delete()
-        elif secret.expires_on != draft.kept[place]:
-            connection.secrets.filter(pk=secret.pk).update(expires_on=draft.kept[place])
+    _set_expiry(connection, draft.kept)
     connection.secrets.filter(pk__in=[secret.pk for secret in lost]).update(value="")
+
+
+def _set_expiry(connection: Connection, kept: Mapping[Place, date | None]) -> None:
+    for (field, position), expires_on in kept.items():
+        connection.secrets.filter(field=field, position=position).update(expires_on=expires_on)
 
 
 def _store(connection: Connection, new: Sequence[NewSecret], by: User) -> None:

@@ -1,0 +1,30 @@
+"""What every page of one connection shows around its own content."""
+
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from connections.methods import method_of, methods
+from connections.models import Connection
+from connections.standing import Standing, standing_of
+from portal.projects.models import Project
+from portal.projects.roles import Permission
+
+
+def find(project: Project, name: str) -> Connection:
+    """Only inside the project that the address names."""
+    return get_object_or_404(project.connections.select_related("project", "health", "created_by"), name=name)
+
+
+def around(request: HttpRequest, connection: Connection, tab: str = "") -> dict:
+    standing: Standing = standing_of(connection)
+    return {
+        "project": connection.project,
+        "connection": connection,
+        "standing": standing,
+        "tab": tab,
+        "takes_secrets": connection.auth_method in methods() and bool(method_of(connection).secret_fields),
+        "given_count": connection.given.count(),
+        "may_write": request.access.allows(Permission.CONNECTION_WRITE),
+        "may_delete": request.access.allows(Permission.CONNECTION_DELETE),
+        "may_see_agents": request.access.allows(Permission.AGENT_READ),
+    }

@@ -1,0 +1,100 @@
+"""One connection: is it working, for whom, and what is left to do."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from connections import calls, keeping, validation
+from connections.agent_card import Card
+from connections.forms import LimitsForm
+from connections.methods import method_of, methods
+from connections.models import Connection
+from connections.pages.agents import given_rows
+from connections.pages.frame import around, find
+from connections.pages.testing import result_for
+from connections.snippets import SNIPPETS
+from portal.projects.access import requires
+from portal.projects.models import Project
+from portal.projects.roles import Permission
+
+LAST, PAGE = 10, 50
+
+
+@require_http_methods(["GET", "HEAD"])
+@requires(Permission.CONNECTION_READ)
+def connection(request: HttpRequest, project: Project, connection: str) -> HttpResponse:
+    found = find(project, connection)
+    context = around(request, found, "overview")
+    given = given_rows(found)
+    checks = validation.checks(context["standing"], [row["agent"].name for row in given])
+    context |= {
+        "result": result_for(request, found),
+        "checks": checks,
+        "done": sum(check.state == "done" for check in checks),
+        "given": given,
+        "card": Card.of(found.card) if found.card else None,
+        "calls": calls.recent(found, LAST),
+        **_credentials(found),
+        **_snippet(request, found),
+    }
+    return render(request, "connections/connection.html", context)
+
+
+def _credentials(connection: Connection) -> dict:
+    known = connection.auth_method in methods()
+    method = method_of(connection) if known else None
+    secrets = list(connection.secrets.select_related("set_by"))
+    return {
+        "facts": method.facts(connection) if method else (),
+        "secrets": secrets,
+        "sent_to": connection.addresses() if secrets else (),
+    }
+
+
+def _snippet(request: HttpRequest, connection: Connection) -> dict:
+    chosen = request.GET.get("snippet", "")
+    chosen = chosen if chosen in SNIPPETS else next(iter(SNIPPETS))
+    tabs = [(slug, label, slug == chosen) for slug, (label, _) in SNIPPETS.items()]
+    return {"snippet": SNIPPETS[chosen][1](connection).rstrip(), "snippets": tabs}
+
+
+@require_http_methods(["GET", "HEAD"])
+@requires(Permission.CONNECTION_READ)
+def connection_calls(request: HttpRequest, project: Project, connection: str) -> HttpResponse:
+    found = find(project, connection)
+    before = request.GET.get("before", "")
+    rows = calls.recent(found, PAGE + 1, int(before) if before.isdecimal() and len(before) < 19 else None)
+    context = around(request, found, "calls") | {
+        "calls": rows[:PAGE],
+        "older": rows[PAGE - 1].row.id if len(rows) > PAGE else None,
+        "is_newest": not before,
+    }
+    return render(request, "connections/calls.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.CONNECTION_READ)
+def settings(request: HttpRequest, project: Project, connection: str) -> HttpResponse:
+    found = find(project, connection)
+    if request.method == "POST":
+        request.access.require(Permission.CONNECTION_WRITE)
+    stored = {name: getattr(found, name) for name in ("display_name", "calls_per_minute", "calls_at_once")}
+    form = LimitsForm(request.POST or None, initial=stored)
+    if form.is_valid():
+        return _limit(request, found, form)
+    context = around(request, found, "settings") | {"form": form}
+    return render(request, "connections/settings.html", context, status=422 if form.is_bound else 200)
+
+
+def _limit(request: HttpRequest, connection: Connection, form: LimitsForm) -> HttpResponse:
+    given = form.cleaned_data
+    try:
+        keeping.limit(
+            connection, given["display_name"], given["calls_per_minute"], given["calls_at_once"], request.user
+        )
+    except keeping.ChangedMeanwhile:
+        messages.error(request, "Somebody else changed this connection just now, so nothing was saved. Try again.")
+    else:
+        messages.success(request, f"The settings of {connection.name} are saved.")
+    return redirect("connection-settings", connection.project.name, connection.name)

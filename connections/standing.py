@@ -1,0 +1,95 @@
+"""How a connection stands, in the few words of a list or a heading."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+from uuid import UUID
+
+from django.db.models import Prefetch
+from django.utils import timezone
+
+from connections.methods import methods
+from connections.models import Connection, Health, Secret
+from connections.troubleshooting import Entry, entry
+from portal.audit.models import LastUse
+from portal.projects.models import Project
+
+WARNED_BEFORE = timedelta(days=14)
+DISABLED = "disabled"
+STATES = {**dict(Health.State.choices), DISABLED: "Disabled"}
+
+
+@dataclass
+class Standing:
+    """One connection with what its health, its secrets and its use say."""
+
+    connection: Connection
+    last_used: object = None
+
+    @cached_property
+    def health(self) -> Health | None:
+        return getattr(self.connection, "health", None)
+
+    @property
+    def state(self) -> str:
+        if not self.connection.is_enabled:
+            return DISABLED
+        return self.health.state if self.health else Health.State.NOT_CHECKED
+
+    @property
+    def label(self) -> str:
+        return STATES[self.state]
+
+    @property
+    def is_failing(self) -> bool:
+        return self.state == Health.State.FAILING
+
+    @property
+    def problem(self) -> Entry | None:
+        """What the last test met, also where the endpoint still counts as healthy."""
+        return entry(self.health.reason) if self.health and self.health.reason else None
+
+    @property
+    def method(self) -> str:
+        slug = self.connection.auth_method
+        return methods()[slug].label if slug in methods() else f"{slug} (not installed)"
+
+    @property
+    def target(self) -> str:
+        return self.connection.endpoint.removeprefix("https://")
+
+    @cached_property
+    def expiring(self) -> Secret | None:
+        """The secret that expires first, if within 14 days."""
+        until = timezone.localdate() + WARNED_BEFORE
+        due = [s for s in self.connection.secrets.all() if s.is_set and s.expires_on and s.expires_on <= until]
+        return min(due, key=lambda secret: secret.expires_on, default=None)
+
+    @property
+    def lacks_value(self) -> bool:
+        return any(not secret.is_set for secret in self.connection.secrets.all())
+
+    @property
+    def expired(self) -> bool:
+        return self.expiring is not None and has_expired(self.expiring.expires_on)
+
+
+def has_expired(day: date) -> bool:
+    return day < timezone.localdate()
+
+
+def standing_of(connection: Connection) -> Standing:
+    return _with_use([connection])[0]
+
+
+def standings(project: Project) -> list[Standing]:
+    """All connections of a project, by name."""
+    secrets = Prefetch("secrets", Secret.objects.select_related("set_by"))
+    rows = project.connections.select_related("health", "project").prefetch_related(secrets)
+    return _with_use(sorted(rows, key=lambda connection: connection.name.casefold()))
+
+
+def _with_use(connections: list[Connection]) -> list[Standing]:
+    ids: list[UUID] = [connection.id for connection in connections]
+    used = dict(LastUse.objects.filter(subject__in=ids).values_list("subject", "at"))
+    return [Standing(connection, used.get(connection.id)) for connection in connections]
