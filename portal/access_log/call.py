@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from portal import vault
-from portal.access_log.shown import Line, facts_of, is_call, line_of, sentence_of
+from portal.access_log.shown import Line, facts_of, is_call, label_of, line_of, sentence_of
 from portal.agents.models import AgentKey
 from portal.audit import log, reasons
 from portal.audit.models import LogKey, LogRow
@@ -39,6 +39,15 @@ class Opened:
     @property
     def is_call(self) -> bool:
         return is_call(self.attempt)
+
+    @property
+    def has_two_rows(self) -> bool:
+        """Of every call, and of a test, which opens a credential too."""
+        return self.attempt.call_id is not None
+
+    @property
+    def outcome_label(self) -> str:
+        return label_of(self.last.outcome)
 
     @property
     def sentence(self) -> str:

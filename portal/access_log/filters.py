@@ -20,10 +20,9 @@ RANGES = {
 }
 ALL, DATES = "all", "dates"
 UUID_TEXT = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-is_uuid = RegexValidator(rf"^{UUID_TEXT}\Z", "This is nobody that the log could know.")
-is_actor = RegexValidator(
-    rf"^(system|nobody|(user|agent_key):{UUID_TEXT})\Z", "This is nobody that the log could know."
-)
+NOT_AN_ID = "Choose one from the list. The log knows people, agents and connections by their ids."
+is_uuid = RegexValidator(rf"^{UUID_TEXT}\Z", NOT_AN_ID)
+is_actor = RegexValidator(rf"^(system|nobody|(user|agent_key):{UUID_TEXT})\Z", NOT_AN_ID)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,7 @@ class NameTaken(Exception):
 
 def register(project: Project, name: str, by: User, *, display_name: str = "", description: str = "") -> Agent:
     """A new agent has no key and no connection. Raises NameTaken."""
-    agent = Agent(
-        project=project, name=name, display_name=display_name, description=description, registered_by=by
-    )
+    agent = Agent(project=project, name=name, display_name=display_name, description=description, registered_by=by)
     try:
         with changes.announced():
             agent.save(force_insert=True)

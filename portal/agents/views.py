@@ -140,9 +140,7 @@ def _what_stops(agent: Agent) -> list[str]:
     return [sentence for panel in panels() for sentence in panel.what_stops(agent)]
 
 
-def _ask(
-    request: HttpRequest, agent: Agent, title: str, consequences: list[str], action: str, **extra
-) -> HttpResponse:
+def _ask(request: HttpRequest, agent: Agent, title: str, consequences: list[str], action: str, **extra) -> HttpResponse:
     context = {"title": title, "consequences": consequences, "action_label": action, "appearance": "destructive"}
     context["cancel_url"] = reverse("agent", args=[agent.project.name, agent.name])
     status = 422 if extra.get("confirm_error") else 200
