@@ -8,6 +8,7 @@ import time
 import httpx
 import pytest
 from a2a.client.card_resolver import parse_agent_card
+from a2a.compat.v0_3.types import AgentCard as OlderCard
 from a2a.server.request_handlers.response_helpers import agent_card_to_dict
 from starlette.responses import PlainTextResponse, Response
 
@@ -297,6 +298,13 @@ class TestRewriting:
         assert [list(requirement.schemes) for requirement in parsed.security_requirements] == [["gatehouse"]]
         assert parsed.name == card["name"] and len(parsed.skills) == len(card["skills"])
 
+    @pytest.mark.parametrize("card", [older_card(), hybrid_card()], ids=["0.3", "hybrid"])
+    def test_a_client_of_0_3_reads_it_too(self, card):
+        read = OlderCard.model_validate(rewritten(card))
+        assert read.url == GATEWAY and {each.url for each in read.additional_interfaces} == {GATEWAY}
+        assert read.security == [{"gatehouse": []}]
+        assert read.security_schemes["gatehouse"].root.scheme == "bearer"
+
     @each_card
     def test_the_client_finds_the_stored_spellings_again(self, card):
         parsed = parse_agent_card(rewritten(card))
@@ -401,6 +409,10 @@ class TestMinimalCard:
         parsed = parse_agent_card(copy.deepcopy(card))
         assert parsed.name == "ledger" and list(parsed.security_schemes) == ["gatehouse"]
         assert "ledger.contoso.example" not in json.dumps(card)
+
+    def test_a_client_of_0_3_reads_it_too(self):
+        card = agent_card.minimal("ledger", GATEWAY, self.interfaces(*SPELLINGS))
+        assert OlderCard.model_validate(card).url == GATEWAY
 
     def test_it_holds_every_member_that_the_specification_requires(self):
         card = agent_card.minimal("ledger", GATEWAY, self.interfaces(*SPELLINGS))
