@@ -11,13 +11,6 @@ from django.conf import settings  # noqa: E402 -- after the apps are loaded
 from django.utils.module_loading import import_string  # noqa: E402
 from starlette.staticfiles import StaticFiles  # noqa: E402
 
-from portal import installation  # noqa: E402
-
-try:
-    installation.verify()
-except Exception as error:
-    raise SystemExit(f"gatehouse: {error}") from None
-
 gateway = import_string("connections.gateway.app.Gateway")()
 static = StaticFiles(directory=settings.BASE_DIR / "static")
 

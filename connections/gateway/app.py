@@ -9,6 +9,8 @@ import contextlib
 import logging
 
 from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
 
 from connections.gateway.admission import Admission
 from connections.gateway.calls import Call
@@ -18,6 +20,7 @@ from connections.gateway.limits import Limits
 from connections.gateway.open_streams import OpenStreams
 from connections.gateway.refusals import Refused
 from connections.gateway.threads import Threads
+from portal import installation, vault
 from portal.audit.context import current_request
 from portal.audit.log import Committer
 from portal.outbound.client import Client
@@ -54,6 +57,10 @@ class Gateway:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                refusal = await asyncio.to_thread(_unfit)
+                if refusal:
+                    await send({"type": "lifespan.startup.failed", "message": f"gatehouse: {refusal}"})
+                    return
                 watching = asyncio.create_task(self.streams.watch())
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
@@ -84,6 +91,19 @@ class Gateway:
         if not exchange.started:
             with contextlib.suppress(Exception):
                 await Call(self, exchange).refuse(Refused("internal"))
+
+
+def _unfit() -> str:
+    """Why this process must not start: the wrong database, or the wrong keys for it (F18). Empty when it may."""
+    try:
+        installation.verify()
+    except (installation.WrongInstallation, vault.VaultError) as error:
+        return str(error)
+    except DatabaseError:
+        return "The database does not answer, or is not migrated. Check DATABASE_URL and run manage.py migrate."
+    finally:
+        connection.close()
+    return ""
 
 
 def _described(error: Exception) -> str:
