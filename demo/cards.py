@@ -52,16 +52,8 @@ def _skill(name: str, title: str, description: str, example: str) -> AgentSkill:
 
 
 LEDGER_SKILLS = (
-    _skill(
-        "find_invoice", "Find an invoice", "Amount and due date of an invoice", "When is invoice 4711 due?"
-    ),
-    _skill(
-        "explain_booking", "Explain a booking", "The account of an invoice", "How is invoice 4712 booked?"
-    ),
-    _skill(
-        "monthly_close", "Monthly close", "What is still open this month", "What is open before the close?"
-    ),
+    _skill("find_invoice", "Find an invoice", "Amount and due date of an invoice", "When is invoice 4711 due?"),
+    _skill("explain_booking", "Explain a booking", "The account of an invoice", "How is invoice 4712 booked?"),
+    _skill("monthly_close", "Monthly close", "What is still open this month", "What is open before the close?"),
 )
-WEATHER_SKILLS = (
-    _skill("forecast", "Forecast", "Tomorrow's weather in a place", "What is the weather in Stockholm?"),
-)
+WEATHER_SKILLS = (_skill("forecast", "Forecast", "Tomorrow's weather in a place", "What is the weather in Stockholm?"),)

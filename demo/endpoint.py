@@ -86,9 +86,7 @@ def demo_agents(origin: str, key: str) -> list[MountedAgent]:
             DemoExecutor(ledger, "Looking through the ledger"),
             api_key(key),
         ),
-        MountedAgent(
-            "/weather", weather_card(f"{origin}/weather"), DemoExecutor(weather, "Looking at the sky")
-        ),
+        MountedAgent("/weather", weather_card(f"{origin}/weather"), DemoExecutor(weather, "Looking at the sky")),
     ]
 
 
@@ -102,9 +100,7 @@ def endpoint(agents: list[MountedAgent]) -> Starlette:
         for handler in handlers:
             await handler.aclose()
 
-    routes = [
-        route for agent, handler in zip(agents, handlers, strict=True) for route in _routes(agent, handler)
-    ]
+    routes = [route for agent, handler in zip(agents, handlers, strict=True) for route in _routes(agent, handler)]
     locks = {agent.path: agent.lock for agent in agents if agent.lock}
     return Starlette(routes=routes, middleware=[Middleware(Locks, locks=locks)], lifespan=lifespan)
 
@@ -127,9 +123,7 @@ def _routes(agent: MountedAgent, handler: DefaultRequestHandler) -> list[BaseRou
 def main() -> None:
     port = int(os.environ.get("DEMO_ENDPOINT_PORT", "8100"))
     app = endpoint(demo_agents(f"http://127.0.0.1:{port}", os.environ.get("DEMO_ENDPOINT_KEY", "")))
-    uvicorn.run(
-        app, host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1
-    )
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
 
 
 if __name__ == "__main__":
