@@ -1,6 +1,7 @@
 """What every page request passes: an id, the reader's time zone, and the rule that undeclared views don't answer."""
 
 import zoneinfo
+from functools import cache
 
 from django.http import Http404
 from django.urls import resolve
@@ -63,6 +64,12 @@ class PrivatePagesMiddleware:
         return response
 
 
+@cache
+def _known_zones() -> frozenset[str]:
+    # Reads the file system for some 50 ms, so once per process.
+    return frozenset(zoneinfo.available_timezones())
+
+
 class TimeZoneMiddleware:
     """Times are shown in the zone that the reader's browser named in a cookie, else in UTC."""
 
@@ -71,7 +78,7 @@ class TimeZoneMiddleware:
 
     def __call__(self, request):
         name = request.COOKIES.get("tz", "")
-        if name in zoneinfo.available_timezones():
+        if name and name in _known_zones():
             with timezone.override(name):
                 return self.get_response(request)
         return self.get_response(request)
