@@ -1,7 +1,7 @@
-"""What a reason code in a log row means, in words. Upper storeys know the codes and register what explains them.
+"""What a reason code in a log row means, in words.
 
-    reasons.register(explain)      # in an AppConfig.ready; explain(code) -> Explanation or None
-    reasons.explain("timed_out")   # the first that knows the code
+Upper storeys know the codes; each registers a function in its AppConfig.ready that explains its own and answers None
+for the rest. The log's pages ask `explain`.
 """
 
 from collections.abc import Callable
