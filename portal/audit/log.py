@@ -179,11 +179,12 @@ _current_key: list[uuid.UUID] = []
 
 
 def _log_key() -> tuple[uuid.UUID, bytes]:
-    if not _current_key:
-        stored = LogKey.objects.order_by("-created_at").first() or _make_log_key()
-        _unwrapped(stored)
-        _current_key.append(stored.id)
-    return _current_key[0], _keys[_current_key[0]]
+    if _current_key:
+        return _current_key[0], _keys[_current_key[0]]
+    stored = LogKey.objects.order_by("-created_at").first() or _make_log_key()
+    # A key made in a transaction that is rolled back is gone: rows signed with it could never be verified.
+    transaction.on_commit(lambda: _current_key.__setitem__(slice(None), [stored.id]))
+    return stored.id, _unwrapped(stored)
 
 
 def _make_log_key() -> LogKey:
