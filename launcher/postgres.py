@@ -37,6 +37,7 @@ class Cluster:
         self._data = directory / "data"
         self._log = directory / "log"
         self._lock = Lock(directory / "lock")
+        self._server_lock = Lock(directory / "server-lock")
         self._process: subprocess.Popen | None = None
 
     @property
@@ -47,12 +48,17 @@ class Cluster:
     def lock(self, patience: float = 30) -> bool:
         """Take the cluster for this process; False when another launcher serves it now.
 
-        PostgreSQL inherits the lock, so after a launcher's SIGKILL this waits, up to `patience` seconds,
-        until the last of its processes is gone.
+        PostgreSQL's processes hold a lock too, so after a launcher's SIGKILL this waits, up to `patience`
+        seconds, until the last of them is gone.
         """
         deadline = time.monotonic() + patience
         while not self._lock.take():
             if self.answers() or time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        while not self._server_lock.take():
+            if time.monotonic() > deadline:
+                self._lock.release()
                 return False
             time.sleep(0.1)
         return True
@@ -80,6 +86,7 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         """Stop PostgreSQL the fast way (sessions are ended, everything is written), then harder."""
         self._stop()
+        self._server_lock.release()
         self._lock.release()
 
     def _start_or_replace(self) -> None:
@@ -105,7 +112,7 @@ class Cluster:
                 stderr=log,
                 env=_environment(),
                 start_new_session=True,  # Ctrl-C is for the launcher, which stops this one last
-                pass_fds=[self._lock.fileno()],
+                pass_fds=[self._server_lock.fileno()],
             )
         self._wait_until_ready()
 
@@ -135,7 +142,7 @@ class Cluster:
         new.rename(self._data)
 
     def _forget_the_dead(self) -> None:
-        # We hold the lock, so no PostgreSQL of ours lives. Where the process id in a stale lock file now
+        # We hold its lock, so no PostgreSQL of ours lives. Where the process id in a stale lock file now
         # belongs to something else, PostgreSQL would take that for itself and refuse to start.
         stale = self._data / "postmaster.pid"
         with contextlib.suppress(OSError, IndexError):
