@@ -13,12 +13,11 @@ _USUAL_PORT = 8100
 
 
 def endpoint_environment(given: Environment, var: Path) -> Environment:
-    """DEMO_ENDPOINT_PORT, _URL and _KEY, the same at every start: the seeded connections lead there.
+    """DEMO_ENDPOINT_PORT, _URL and _KEY, chosen at the first start and kept: the seeded connections lead there.
 
     Raises Refusal when another program has taken the port since.
     """
-    values = kept(var / "endpoint.json", _first_choice)
-    values["DEMO_ENDPOINT_PORT"] = given.get("DEMO_ENDPOINT_PORT") or values["DEMO_ENDPOINT_PORT"]
+    values = kept(var / "endpoint.json", lambda: _first_choice(given))
     port = int(values["DEMO_ENDPOINT_PORT"])
     if not ports.is_free(port):
         raise Refusal(
@@ -28,6 +27,9 @@ def endpoint_environment(given: Environment, var: Path) -> Environment:
     return {**values, "DEMO_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
 
 
-def _first_choice() -> Environment:
-    port = _USUAL_PORT if ports.is_free(_USUAL_PORT) else ports.any_free()
-    return {"DEMO_ENDPOINT_PORT": str(port), "DEMO_ENDPOINT_KEY": secrets.token_urlsafe(32)}
+def _first_choice(given: Environment) -> Environment:
+    usual = _USUAL_PORT if ports.is_free(_USUAL_PORT) else ports.any_free()
+    return {
+        "DEMO_ENDPOINT_PORT": given.get("DEMO_ENDPOINT_PORT") or str(usual),
+        "DEMO_ENDPOINT_KEY": secrets.token_urlsafe(32),
+    }

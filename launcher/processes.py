@@ -101,5 +101,5 @@ class Processes:
             self._output.unregister(member.process.stdout)
             text = b"\n" if member.unfinished else b""
         *lines, member.unfinished = (member.unfinished + text).split(b"\n")
-        for line in lines:
+        for line in filter(None, lines):
             print(f"{member.name:{_NAME_WIDTH}} | {line.decode(errors='replace')}", flush=True)

@@ -18,6 +18,7 @@ from launcher.places import demo_cluster_directory, var_directory
 from launcher.postgres import Cluster
 from launcher.processes import Ended, Processes
 from launcher.refusal import Refusal
+from launcher.stopping import Stopped
 from launcher.surroundings import Environment, for_demo, port_of, refuse_if_not_a_demo
 from launcher.welcome import welcome
 
@@ -39,9 +40,13 @@ def run(checkout: Path, _: list[str]) -> int:
     _refuse_taken_port(port_of(given))
     if without_root():
         _say(f"{checkout} belongs to root: PostgreSQL runs in a user namespace, its files stay root's.")
+    endpoint = endpoint_environment(given, var)
     _say("Starting PostgreSQL …")
-    with cluster:
-        return _serve(checkout, var, for_demo(given, var, cluster.url), endpoint_environment(given, var))
+    try:
+        with cluster:
+            return _serve(checkout, var, for_demo(given, var, cluster.url), endpoint)
+    finally:
+        _say("Stopped.")
 
 
 def _serve(checkout: Path, var: Path, environment: Environment, endpoint: Environment) -> int:
@@ -57,9 +62,17 @@ def _serve(checkout: Path, var: Path, environment: Environment, endpoint: Enviro
         ended = _await_readiness(processes, environment)
         if not ended:
             _say(welcome(var))
-            ended = processes.watch()
+            ended = _until_something_ends(processes)
         _say(f"The process {ended.name} ended by itself (exit code {ended.code}). Stopping the others …")
         return 1
+
+
+def _until_something_ends(processes: Processes) -> Ended:
+    try:
+        return processes.watch()
+    except Stopped:
+        _say("\nStopping …")
+        raise
 
 
 def _prepare(checkout: Path, environment: Environment) -> None:

@@ -52,7 +52,13 @@ def for_demo(given: Environment, var: Path, database_url: str) -> Environment:
         ),
     }
     level = given.get("LOG_LEVEL", "WARNING")
-    quiet = {"LOG_LEVEL": level, "UVICORN_LOG_LEVEL": level.lower(), "SHUTDOWN_SECONDS": "3"}
+    quiet = {
+        "LOG_LEVEL": level,
+        "UVICORN_LOG_LEVEL": level.lower(),
+        "SHUTDOWN_SECONDS": "3",
+        # Where root owns the checkout the worker is root's; the launcher has said so already.
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+    }
     return {**quiet, **_without_key_files(given), **own}
 
 

@@ -20,7 +20,7 @@ def install(requirements: Path, stamps: list[Path]) -> None:
     if not _works(place):
         _make(place)
     print(f"Installing {requirements} into {place} (a minute or two the first time) …", flush=True)
-    pip = [place / "bin" / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    pip = [place / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     _do(
         [*pip, "--root-user-action=ignore", "-r", requirements],
         f"The packages of {requirements} could not be installed; pip's lines above say why. "

@@ -1,7 +1,6 @@
 """Commands in the surroundings of `make run`."""
 
 import json
-import os
 import signal
 import stat
 
@@ -58,7 +57,8 @@ def test_a_second_command_uses_the_database_of_the_first(launch, var):
     postmaster = (var / "postgres" / "data" / "postmaster.pid").read_text()
     found = environment_of(launch("exec", "--", "python", "-c", SHOW))
     assert (var / "postgres" / "data" / "postmaster.pid").read_text() == postmaster
-    assert os.fspath(var.name) in found["DATABASE_URL"]
+    assert (var / "postgres" / "lock").read_text() == str(first.pid)
+    assert "host=" in found["DATABASE_URL"]
 
 
 def test_make_run_says_who_uses_its_database(launch, var):

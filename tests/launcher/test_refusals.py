@@ -1,7 +1,5 @@
 """What `make run` refuses before it touches anything, in a sentence that says what to do."""
 
-import socket
-
 import pytest
 
 
@@ -10,14 +8,6 @@ def refusal(process):
     assert process.returncode == 2
     assert "Traceback" not in text
     return text
-
-
-@pytest.fixture
-def taken_port():
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        server.listen()
-        yield server.getsockname()[1]
 
 
 def test_the_demo_keeps_away_from_a_database_that_was_named(launch, var):
