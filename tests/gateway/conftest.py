@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from django.core.management import call_command
+from django.test import override_settings
 
 from connections import agent_card
 from connections.gateway.app import Gateway
@@ -69,26 +71,59 @@ def message(text: str, **more) -> dict:
 @pytest.fixture
 def make_line(gateway, transactional_db) -> Callable[..., Line]:
     """A new line through the running gateway; by default key-based, to an endpoint that demands the stored value."""
+    return new_line
 
-    def make(endpoint_url: str, project: Project | None = None, card: dict | None = None, **options) -> Line:
-        project = project or factories.make_project()
-        agent = options.pop("agent", None) or factories.make_agent(project)
-        connection = factories.make_connection(project, endpoint_url, given_to=agent, card=card, **options)
-        key = factories.make_key(agent)
-        return Line(agent, key, connection, headers={"authorization": f"Bearer {key}"})
 
-    return make
+def new_line(endpoint_url: str, project: Project | None = None, card: dict | None = None, **options) -> Line:
+    project = project or factories.make_project()
+    agent = options.pop("agent", None) or factories.make_agent(project)
+    connection = factories.make_connection(project, endpoint_url, given_to=agent, card=card, **options)
+    key = factories.make_key(agent)
+    return Line(agent, key, connection, headers={"authorization": f"Bearer {key}"})
 
 
 @pytest.fixture
 def line(fake_agent, make_line) -> Line:
     """The ordinary case: a stock A2A server behind `x-api-key`, both bindings, both versions."""
-    endpoint = fake_agent(required_header=("x-api-key", "ledger-secret-value"))
+    return line_to(fake_agent(required_header=("x-api-key", "ledger-secret-value")))
+
+
+def line_to(endpoint: A2AServer, **options) -> Line:
+    """A line to a fake agent, with the card that it shows and every interface in it."""
     fetched = agent_card.fetch([f"{endpoint.url}/.well-known/agent-card.json"])
     card = agent_card.Card.of(fetched.card)
-    made = make_line(endpoint.url, card=fetched.card, interfaces=card.interfaces(endpoint.url))
+    made = new_line(endpoint.url, card=fetched.card, interfaces=card.interfaces(endpoint.url), **options)
     made.endpoint = endpoint
     return made
+
+
+# One gateway and one database for all tests of a module, for those with many small cases: emptying the tables takes
+# longer than such a case. Each still has a project, an agent and a connection of its own.
+
+
+@pytest.fixture(scope="module")
+def shared_gateway(django_db_setup, django_db_blocker) -> Iterator[Running]:
+    sock = listening_socket()
+    with django_db_blocker.unblock(), override_settings(PUBLIC_URL=url_of(sock)):
+        app = Gateway()
+        with serve(app, at=sock, lifespan="on"):
+            yield Running(url_of(sock), app)
+        call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture
+def shared_line(shared_gateway, fake_agent) -> Line:
+    """As `line`, through the module's gateway."""
+    return line_to(fake_agent(required_header=("x-api-key", "ledger-secret-value")))
+
+
+def interfaces_at(url: str) -> list[dict[str, str]]:
+    """Both bindings in both versions at one address."""
+    return [
+        {"url": url, "binding": binding, "version": version}
+        for binding in ("JSONRPC", "HTTP+JSON")
+        for version in ("1.0", "0.3")
+    ]
 
 
 def rows_of(request_id: str, count: int = 2, seconds: float = 3) -> list[LogRow]:
