@@ -25,7 +25,16 @@ class Page:
 
 PORTAL_PAGES = [
     Page("Home", "Projects", "home", "home", None, of_portal=True, also=("project-create",)),
-    Page("Home", "Access control", "people", "portal-access-control", Permission.ROLE_READ, True, also=("portal-",)),
+    Page("Home", "Access log", "document-table", "portal-access-log", Permission.LOG_READ, of_portal=True),
+    Page(
+        "Home",
+        "Access control",
+        "people",
+        "portal-access-control",
+        Permission.ROLE_READ,
+        of_portal=True,
+        also=("portal-role", "portal-invitation", "portal-pe"),
+    ),
 ]
 PAGES = [
     Page("Build", "Agents", "bot", "agents", Permission.AGENT_READ, also=("agent",)),

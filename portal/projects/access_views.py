@@ -42,7 +42,6 @@ def _row(request: HttpRequest, scope: Scope, assignment: RoleAssignment) -> dict
     removable = not inherited and Role(assignment.role) in request.access.may_give()
     return {
         "assignment": assignment,
-        "new_name": NEW_NAMES.get(Role(assignment.role), ""),
         "inherited": inherited,
         "ended": assignment.until is not None and assignment.until <= timezone.now(),
         "remove_url": scope.url("role-remove", assignment.id) if removable else "",

@@ -27,7 +27,6 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": rows,
         "may_create": on_portal.allows(Permission.PROJECT_WRITE),
-        "may_see_portal_roles": on_portal.allows(Permission.ROLE_READ),
         "owners": lasting_owners().select_related("user").order_by("user__name")[:5] if not rows else [],
     }
     return render(request, "home.html", context)
