@@ -94,7 +94,7 @@ class Entry:
     def suggest(self, suggestion: Suggestion | None) -> None:
         """Fills in what the card says about the credential's name, where nothing was typed."""
         for row in self.rows[:1] if suggestion and suggestion.credential_name else []:
-            if row.field.named and not row["name"].value():
+            if row.field.named and not row.initial.get("name"):
                 row.initial["name"] = suggestion.credential_name
 
     @property

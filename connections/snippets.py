@@ -1,6 +1,7 @@
 """Ready programs that call a connection, with its own address. The agent key is read from the environment."""
 
 import json
+import textwrap
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -16,8 +17,10 @@ def curl(connection: Connection) -> str:
     """For curl 7.82 or newer, which has --json."""
     url, version, body = _call(connection)
     headers = [("Authorization", "Bearer $AGENT_KEY"), *_named(connection, version)]
-    lines = [f"curl {url}", *(f'-H "{name}: {value}"' for name, value in headers)]
-    return " \\\n  ".join([*lines, f"--json '{json.dumps(body)}'"])
+    lines = ["curl", url, *(f'-H "{name}: {value}"' for name, value in headers)]
+    # Broken where JSON has a space between two members; no text of the message has one.
+    wrapped = "\n    ".join(textwrap.wrap(json.dumps(body), 48, break_long_words=False, break_on_hyphens=False))
+    return " \\\n  ".join([*lines, f"--json '{wrapped}'"])
 
 
 def javascript(connection: Connection) -> str:

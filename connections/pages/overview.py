@@ -7,7 +7,7 @@ from django.views.decorators.http import require_http_methods
 
 from connections import calls, keeping, validation
 from connections.agent_card import Card
-from connections.forms import LimitsForm
+from connections.forms import BINDINGS, LimitsForm
 from connections.methods import method_of, methods
 from connections.models import Connection
 from connections.pages.agents import given_rows
@@ -48,7 +48,8 @@ def _credentials(connection: Connection) -> dict:
     return {
         "facts": method.facts(connection) if method else (),
         "secrets": secrets,
-        "sent_to": connection.addresses() if secrets else (),
+        "sent_to": [url.removeprefix("https://") for url in connection.addresses()] if secrets else [],
+        "spoken": [BINDINGS[f"{item['binding']} {item['version']}"] for item in connection.interfaces],
     }
 
 
