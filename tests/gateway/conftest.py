@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -101,8 +102,19 @@ def line_to(endpoint: A2AServer, **options) -> Line:
 # longer than such a case. Each still has a project, an agent and a connection of its own.
 
 
+@pytest.fixture(scope="session")
+def shared_database(request) -> None:
+    """pytest-django makes the databases that marked tests name; tests that share one can't have its marker."""
+    wants_one = SimpleNamespace(fixturenames=("db",), get_closest_marker=lambda _: None)
+    request.session.items.append(wants_one)
+    try:
+        request.getfixturevalue("django_db_setup")
+    finally:
+        request.session.items.remove(wants_one)
+
+
 @pytest.fixture(scope="module")
-def shared_gateway(django_db_setup, django_db_blocker) -> Iterator[Running]:
+def shared_gateway(shared_database, django_db_blocker) -> Iterator[Running]:
     sock = listening_socket()
     with django_db_blocker.unblock(), override_settings(PUBLIC_URL=url_of(sock)):
         app = Gateway()
