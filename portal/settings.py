@@ -130,6 +130,8 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = _public.scheme
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+# The cookie ends with the browser; portal/sessions.py says when the session does.
+ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 # Nobody can make the portal write to an address that it does not know.
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False

@@ -35,4 +35,5 @@ def changes_agent(view: Callable) -> Callable:
             raise NeedsRole(lacks, project)
         return view(request, project, found, **kwargs)
 
+    guarded.unless_own = Permission.AGENT_MANAGE
     return guarded
