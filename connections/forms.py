@@ -3,6 +3,7 @@
 from urllib.parse import urlsplit
 
 from django import forms
+from django.conf import settings as deployment
 
 from connections.methods import methods
 from connections.models import CARD_PATH, Connection, connection_name
@@ -166,8 +167,19 @@ class UseForm(forms.Form):
 
 
 class LimitsForm(forms.Form):
+    """What is set beside the endpoint. The limits count per agent, in each process of the gateway."""
+
     display_name = forms.CharField(
         label="Display name", help_text="Shown in lists; may be empty.", max_length=120, required=False
     )
     calls_per_minute = forms.IntegerField(label="Calls a minute", min_value=1, max_value=100_000, required=False)
     calls_at_once = forms.IntegerField(label="Calls at once", min_value=1, max_value=10_000, required=False)
+
+    def __init__(self, *args, **options) -> None:
+        super().__init__(*args, **options)
+        usual = {
+            "calls_per_minute": deployment.GATEWAY_CALLS_PER_MINUTE,
+            "calls_at_once": deployment.GATEWAY_CALLS_AT_ONCE,
+        }
+        for name, number in usual.items():
+            self.fields[name].help_text = f"Of each agent. Empty stands for the portal's own limit, {number}."

@@ -1,5 +1,7 @@
 """What the tests of the connection pages share: addresses, and a form as a browser would send it."""
 
+import re
+
 from django.urls import reverse
 
 CANARY = "canary-3f9c1e7b-value"
@@ -9,7 +11,7 @@ def page(name: str, project, *rest: str) -> str:
     return reverse(name, args=[project.name, *rest])
 
 
-def key_form(endpoint: str, name: str = "ledger-agent", **changes) -> dict[str, str]:
+def key_form(endpoint: str, name: str | None = "ledger-agent", **changes) -> dict[str, str]:
     """The key-based form, filled; a change to None leaves the field out."""
     fields = {
         "action": "connect",
@@ -27,9 +29,15 @@ def key_form(endpoint: str, name: str = "ledger-agent", **changes) -> dict[str, 
 
 def edit_form(connection, **changes) -> dict[str, str]:
     """What the edit page sends when nothing was touched."""
-    fields = key_form(connection.endpoint, action="save", credential__0__value="", **changes)
-    del fields["name"]
-    return {"read_at": connection.changed_at.isoformat(), "display_name": connection.display_name} | fields
+    untouched = {"action": "save", "name": None, "credential__0__value": ""}
+    fields = {"endpoint": connection.endpoint, **untouched, **changes}
+    read = {"read_at": connection.changed_at.isoformat(), "display_name": connection.display_name}
+    return read | key_form(fields.pop("endpoint"), **fields)
+
+
+def words_of(response) -> str:
+    """What a person reads: no tags, single spaces."""
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode().replace("&#x27;", "'")).split())
 
 
 def text_of(response) -> str:

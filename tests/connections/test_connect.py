@@ -108,7 +108,13 @@ class TestConnect:
 
     def test_fields_that_the_form_does_not_have_change_nothing(self, browse, ana, project, form, fake_agent):
         """T12."""
-        extra = {"given_to_all": "on", "project": "x", "created_by": "x", "interfaces": "[]", "disabled_at": "2020-01-01"}
+        extra = {
+            "given_to_all": "on",
+            "project": "x",
+            "created_by": "x",
+            "interfaces": "[]",
+            "disabled_at": "2020-01-01",
+        }
         browse(ana).post(form, key_form(fake_agent().url) | extra)
         connection = project.connections.get()
         assert not connection.given_to_all and connection.created_by == ana and connection.is_enabled
@@ -156,9 +162,7 @@ class TestReadAgentCard:
         endpoint = fake_agent(card_below="/elsewhere")
         sent = key_form(endpoint.url, asks_bindings="1") | {"bindings": ["HTTP+JSON 1.0"]}
         browse(ana).post(form, sent)
-        assert project.connections.get().interfaces == [
-            {"url": endpoint.url, "binding": "HTTP+JSON", "version": "1.0"}
-        ]
+        assert project.connections.get().interfaces == [{"url": endpoint.url, "binding": "HTTP+JSON", "version": "1.0"}]
 
 
 class TestBadInput:
@@ -202,7 +206,9 @@ class TestBadInput:
     @override_settings(ALLOWED_OUTBOUND_NETWORKS=[])
     def test_plain_http_and_private_addresses_are_refused_where_nothing_is_allowed(self, browse, ana, form):
         client = browse(ana)
-        assert "Use https" in " ".join(sentence_for(client.post(form, key_form("http://ledger.example/a2a")), "endpoint"))
+        assert "Use https" in " ".join(
+            sentence_for(client.post(form, key_form("http://ledger.example/a2a")), "endpoint")
+        )
         private = client.post(form, key_form("https://127.0.0.1/a2a"))
         assert "Ask the owner of this portal to allow it." in " ".join(sentence_for(private, "endpoint"))
 
@@ -218,7 +224,9 @@ class TestBadInput:
         assert browse(ana).post(form, key_form(fake_agent().url)).status_code == 302
 
     def test_a_typed_value_must_be_typed_again_and_the_rest_stays(self, browse, ana, form):
-        answer = browse(ana).post(form, key_form("http://127.0.0.1:9/a2a", name="x", credential__0__expires_on="2030-01-31"))
+        answer = browse(ana).post(
+            form, key_form("http://127.0.0.1:9/a2a", name="x", credential__0__expires_on="2030-01-31")
+        )
         assert sentence_for(answer, "credential-0-value") == [
             "Enter the credential value again. A value is not kept until the connection is saved."
         ]
@@ -230,12 +238,21 @@ class TestBadInput:
         answer = browse(ana).post(form, key_form("http://127.0.0.1:9/a2a") | more)
         assert "Another credential has this name already." in " ".join(sentence_for(answer, "credential-1-name"))
 
-    def test_several_credentials_are_kept_in_order_and_empty_rows_do_not_count(self, browse, ana, project, form, fake_agent):
-        more = {"credential-1-name": "x-tenant-key", "credential-1-value": "other", "credential-2-name": "", "credential-2-value": ""}
+    def test_several_credentials_are_kept_in_order_and_empty_rows_do_not_count(
+        self, browse, ana, project, form, fake_agent
+    ):
+        more = {
+            "credential-1-name": "x-tenant-key",
+            "credential-1-value": "other",
+            "credential-2-name": "",
+            "credential-2-value": "",
+        }
         browse(ana).post(form, key_form(fake_agent().url) | more)
         assert list(project.connections.get().secrets.values_list("name", flat=True)) == ["x-api-key", "x-tenant-key"]
 
     def test_a_card_on_another_host_gets_no_credentials(self, browse, ana, form):
-        sent = key_form("https://127.0.0.1/a2a", card_path="https://127.0.0.2/card.json", send_credentials_for_card="on")
+        sent = key_form(
+            "https://127.0.0.1/a2a", card_path="https://127.0.0.2/card.json", send_credentials_for_card="on"
+        )
         answer = browse(ana).post(form, sent)
         assert "endpoint's own host" in " ".join(sentence_for(answer, "send_credentials_for_card"))
