@@ -85,13 +85,17 @@ def _member(members: dict, name: str) -> Any:
 
 
 def keep_tasks(payload: Any, mine: set[str]) -> Any:
-    """A page of ListTasks with only the tasks in `mine`; its total no longer counts the others."""
+    """A page of ListTasks with only the tasks in `mine`; its total no longer counts the others.
+
+    Where else an endpoint might put tasks is not known, so of the page nothing else passes but numbers and texts.
+    """
     result = result_of(payload)
-    if not isinstance(result, dict) or not isinstance(result.get("tasks"), list):
-        return payload
-    kept = [task for task in result["tasks"] if isinstance(task, dict) and task.get("id") in mine]
-    counted = {name: len(kept) for name in ("totalSize", "total_size") if name in result}
-    page = result | {"tasks": kept} | counted
+    listed = result.get("tasks") if isinstance(result, dict) else None
+    tasks = listed if isinstance(listed, list) else []
+    kept = [task for task in tasks if isinstance(task, dict) and task.get("id") in mine]
+    plain = {k: v for k, v in result.items() if not isinstance(v, dict | list)} if isinstance(result, dict) else {}
+    counted = {name: len(kept) for name in ("totalSize", "total_size") if name in plain}
+    page = plain | {"tasks": kept} | counted
     return page if result is payload else payload | {"result": page}
 
 
