@@ -152,7 +152,7 @@ def read_http(http_method: str, path: str, query: str, body: bytes, version_head
     if not isinstance(params, dict):
         raise Unreadable("not_json")
     asked_in_query = _query(query)
-    if {_plain(name) for name in params} & {_plain(name) for name in asked_in_query}:
+    if {plain(name) for name in params} & {plain(name) for name in asked_in_query}:
         raise Unreadable("duplicate_member")
     spelling = Spelling(HTTP_JSON, version, operation.streams)
     return _asked(operation, spelling, params | asked_in_query, path=path, tenant=tenant, named=named)
@@ -179,7 +179,7 @@ def _unquoted(segment: str) -> str:
 
 def _query(query: str) -> dict[str, Any]:
     pairs = parse_qsl(query, keep_blank_values=True)
-    if len({_plain(name) for name, _ in pairs}) != len(pairs):
+    if len({plain(name) for name, _ in pairs}) != len(pairs):
         raise Unreadable("duplicate_member")
     return dict(pairs)
 
@@ -206,8 +206,8 @@ def _asked(
         tasks += _texts(params, "taskId")
         contexts += _texts(params, "contextId")
     elif operation.about in ("task", "push"):
-        tasks += [] if named else _texts(params, "id") + _texts(params, "name")
-        tasks += _texts(params, "taskId")
+        # Also beside an id in the path: which of the two an endpoint takes is not known.
+        tasks += _texts(params, "id") + _texts(params, "name") + _texts(params, "taskId")
         contexts += _texts(params, "contextId")
     elif operation.about == "tasks":
         contexts += _texts(params, "contextId")
@@ -237,19 +237,19 @@ def _message_of(params: dict) -> dict:
 def _wants_push(params: dict) -> bool:
     configuration = params.get("configuration")
     return isinstance(configuration, dict) and any(
-        _plain(name) in ("pushnotificationconfig", "taskpushnotificationconfig") and value
+        plain(name) in ("pushnotificationconfig", "taskpushnotificationconfig") and value
         for name, value in configuration.items()
     )
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """ProtoJSON reads `taskId` and `task_id` as one member (proto3 JSON mapping); so must whoever checks it."""
     return name.replace("_", "").lower()
 
 
 def _values(members: dict, name: str) -> list[Any]:
-    wanted = _plain(name)
-    found = [value for key, value in members.items() if _plain(key) == wanted]
+    wanted = plain(name)
+    found = [value for key, value in members.items() if plain(key) == wanted]
     if len(found) > 1:
         raise Unreadable("duplicate_member")
     return [value for value in found if value not in (None, "")]
