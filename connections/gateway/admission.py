@@ -29,11 +29,17 @@ class Admitted:
     asked: Asked
     target: str = ""
     conversation: owners.Conversation | None = None
-    gateway_task: str = ""
+    # A list of a context that holds nothing of the caller's: empty, whoever else may have something there.
+    lists_nothing: bool = False
 
     @property
     def agent(self) -> Agent:
         return self.key.agent
+
+    @property
+    def gateway_task(self) -> str:
+        """The task that the request names, where the gateway made it."""
+        return self.conversation.task if self.conversation else ""
 
     @property
     def caller(self) -> Caller:
@@ -54,6 +60,8 @@ class Admission:
         self._fresh = fresh
         self._threads = threads
         self._known = owners.Known()
+        # What was recorded in conversations of the gateway's: its names need translating, so requests must ask.
+        self._recorded = owners.Known()
 
     async def key(self, exchange: Exchange) -> AgentKey:
         """The agent key that the request came with. Raises Refused with a code that means HTTP 401."""
@@ -127,16 +135,21 @@ class Admission:
         asked, owner = admitted.asked, admitted.owner
         if self._known.has(owner, asked.tasks, asked.contexts):
             return admitted
+        lists = asked.operation.about == "tasks"
         try:
-            rows = await self._threads.run(owners.check, owner, asked.tasks, asked.contexts)
+            conversation = await self._threads.run(self._conversation, owner, asked)
         except owners.ForeignTask:
+            if lists:
+                return replace(admitted, lists_nothing=True)
             raise Refused("task_not_found") from None
-        conversation = await self._threads.run(owners.conversation, rows)
         if conversation is None:
             self._known.add(owner, asked.tasks, asked.contexts)
             return admitted
-        task = next((row.task for row in rows if row.task.startswith(owners.GATEWAY_PREFIX)), "")
-        return replace(admitted, conversation=conversation, gateway_task=task)
+        return replace(admitted, conversation=conversation, lists_nothing=lists and not conversation.endpoint_context)
+
+    @staticmethod
+    def _conversation(owner: owners.Owner, asked: Asked) -> owners.Conversation | None:
+        return owners.check(owner, asked.tasks, asked.contexts, begins=asked.operation.about == "message")
 
     async def own(self, admitted: Admitted, names: list[Named]) -> dict[str, str]:
         """Makes sure that what an answer names is visible as the caller's before the answer passes on.
@@ -145,16 +158,20 @@ class Admission:
         """
         owner, conversation = admitted.owner, admitted.conversation
         tasks, contexts = [n.task for n in names], [n.context for n in names]
-        if not names or (conversation is None and self._known.has(owner, tasks, contexts)):
-            return {}
+        seen = self._recorded if conversation else self._known
+        if not seen.has(owner, tasks, contexts):
+            await self._record(conversation, owner, names)
+            seen.add(owner, tasks, contexts)
+        return conversation.renamed(names) if conversation else {}
+
+    async def _record(self, conversation: owners.Conversation | None, owner: owners.Owner, names: list[Named]) -> None:
         try:
             if conversation:
-                return await self._threads.run(owners.record_in, conversation, owner, names)
-            await self._threads.run(owners.record, owner, names)
+                await self._threads.run(owners.record_in, conversation, owner, names)
+            else:
+                await self._threads.run(owners.record, owner, names)
         except owners.ForeignTask:
             raise Refused("task_not_found") from None
-        self._known.add(owner, tasks, contexts)
-        return {}
 
     async def mine(self, admitted: Admitted, tasks: list[str]) -> set[str]:
         """Those of the endpoint's tasks that are this caller's."""

@@ -122,12 +122,16 @@ class Call:
         if admitted.gateway_task and admitted.asked.operation.about == "task":
             await self._answer_for_own_task(admitted)
             return
+        if admitted.lists_nothing:
+            await self._answer(waiting.EMPTY_PAGE)
+            self._journal.ended(Outcome.SUCCEEDED)
+            return
         try:
             credential = await self._credential(admitted)
+            seen = await self._forward(admitted, credential, body)
         except ConsentRequired as required:
             await self._ask_for_consent(admitted, required.consent)
             return
-        seen = await self._forward(admitted, credential, body)
         self._journal.status = seen.status
         self._journal.ended(*((Outcome.FAILED, "endpoint_error") if seen.is_error else (Outcome.SUCCEEDED,)))
 
@@ -154,7 +158,10 @@ class Call:
 
     async def _renewed(self, admitted: Admitted, refused: Credential) -> Credential | None:
         method = method_of(admitted.connection)
-        return await self._gateway.threads.run(method.renew, admitted.connection, admitted.caller, refused)
+        try:
+            return await self._gateway.threads.run(method.renew, admitted.connection, admitted.caller, refused)
+        except CredentialUnavailable as unavailable:
+            raise Refused(unavailable.code) from None
 
     # What the portal answers by itself.
 
@@ -174,9 +181,7 @@ class Call:
         asked = admitted.asked
         if asked.operation.about != "message":
             raise Refused("consent_required", consent_link=consent.link)
-        task, context = waiting.ids_for(admitted)
-        if not admitted.gateway_task:
-            await self._gateway.threads.run(owners.begin, admitted.owner, task, context)
+        task, context = await self._gateway.threads.run(_waiting_ids, admitted)
         form = admitted.connection.consent_answer
         await self._answer(waiting.result(asked.spelling, task, context, consent, form))
         self._journal.ended(Outcome.CONSENT_NEEDED, "consent_required")
@@ -250,6 +255,28 @@ def card_of(connection: Connection) -> dict:
     if connection.card:
         return agent_card.rewrite(connection.card, connection.gateway_url, connection.interfaces)
     return agent_card.minimal(str(connection), connection.gateway_url, connection.interfaces)
+
+
+def _waiting_ids(admitted: Admitted) -> tuple[str, str]:
+    """(task, context) of the answer: those that the caller already knows, else new ones, recorded as the caller's.
+
+    A context that the caller has chosen or goes on with stays, because a client may not be given another (3.4.1).
+    """
+    asked, conversation = admitted.asked, admitted.conversation
+    if conversation:
+        context = conversation.context
+    else:
+        context = next(iter(asked.contexts), "") or _context_of(admitted) or waiting.new_id()
+    if not admitted.gateway_task:
+        task = waiting.new_id()
+        owners.begin(admitted.owner, task, context)
+        return task, context
+    return admitted.gateway_task, context
+
+
+def _context_of(admitted: Admitted) -> str:
+    tasks = admitted.asked.tasks
+    return owners.context_of(admitted.owner, tasks[0]) if tasks else ""
 
 
 def _outcome_of(refused: Refused) -> Outcome:

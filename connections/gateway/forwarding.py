@@ -17,7 +17,7 @@ from connections.gateway.echo import Echo
 from connections.gateway.exchange import Exchange
 from connections.gateway.owners import Conversation
 from connections.gateway.refusals import Refused
-from connections.gateway.spelling import HTTP_JSON, JSONRPC
+from connections.gateway.spelling import HTTP_JSON, JSONRPC, plain
 from connections.methods.base import Credential
 from portal.outbound.client import Answer, Client
 
@@ -49,16 +49,13 @@ def request_headers(exchange: Exchange, admitted: Admitted, credential: Credenti
 
 
 def request_body(admitted: Admitted, body: bytes) -> bytes:
-    """As it came, unless the conversation began with ids of the gateway: those never reach the endpoint."""
-    if not admitted.conversation and not admitted.gateway_task:
+    """As it came, unless it names ids of the gateway's making: those never reach the endpoint."""
+    if not admitted.conversation:
         return body
     payload = answers.loads(body)
     params = payload.get("params", {}) if admitted.asked.spelling.binding == JSONRPC else payload
     for members in [params, *(params[name] for name in ("message", "request") if isinstance(params.get(name), dict))]:
-        _drop(members, "taskId", "task_id", value=admitted.gateway_task)
-        _without_gateway_references(members)
-        if admitted.conversation:
-            _exchange_context(members, admitted.conversation)
+        _put_in_endpoints_words(members, admitted.conversation)
     return answers.dumps(payload)
 
 
@@ -69,29 +66,20 @@ def request_query(exchange: Exchange, admitted: Admitted) -> str:
     if not admitted.conversation:
         return f"?{exchange.query}"
     members = dict(parse_qsl(exchange.query, keep_blank_values=True))
-    _exchange_context(members, admitted.conversation)
+    _put_in_endpoints_words(members, admitted.conversation)
     return f"?{urlencode(members)}"
 
 
-def _drop(message: dict, *names: str, value: str) -> None:
-    for name in names:
-        if message.get(name) == value:
-            del message[name]
-
-
-def _without_gateway_references(message: dict) -> None:
-    for name in ("referenceTaskIds", "reference_task_ids"):
-        if isinstance(message.get(name), list):
-            message[name] = [task for task in message[name] if not str(task).startswith("gh-")]
-
-
-def _exchange_context(message: dict, conversation: Conversation) -> None:
-    for name in ("contextId", "context_id"):
-        if message.get(name) == conversation.context:
-            if conversation.endpoint_context:
-                message[name] = conversation.endpoint_context
-            else:
-                del message[name]
+def _put_in_endpoints_words(members: dict, conversation: Conversation) -> None:
+    """The endpoint's own context id instead of the gateway's; what the endpoint has no word for is left out."""
+    for name, value in list(members.items()):
+        kind = plain(name)
+        if kind == "referencetaskids" and isinstance(value, list):
+            members[name] = [task for task in value if task not in conversation.own]
+        elif kind == "contextid" and value == conversation.context and conversation.endpoint_context:
+            members[name] = conversation.endpoint_context
+        elif kind in ("taskid", "contextid", "referencetaskids") and str(value) in conversation.own:
+            del members[name]
 
 
 class Forwarding:

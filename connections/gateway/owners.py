@@ -10,14 +10,25 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection as database
-from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from connections.gateway.answers import Named
 from connections.models import TaskOwner
 
 GATEWAY_PREFIX = "gh-"
 KNOWN = 50_000
+LONGEST = TaskOwner._meta.get_field("task").max_length
+ENDPOINT, GATEWAY = TaskOwner.MadeBy.ENDPOINT, TaskOwner.MadeBy.GATEWAY
+
+# One statement, so that an answer waits for one round trip. Where a row is there already, it stays.
+INSERT = f"""
+    INSERT INTO {TaskOwner._meta.db_table}
+           (connection_id, agent_id, user_id, task, context, made_by, endpoint_context, created_at)
+    SELECT %s, %s, %s, named.task, named.context, %s, '', now()
+    FROM unnest(%s::text[], %s::text[]) AS named (task, context),
+         (SELECT set_config('synchronous_commit', 'off', true)) AS not_durable
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 -- our own names
 
 
 @dataclass(frozen=True)
@@ -34,10 +45,21 @@ class Owner:
 
 @dataclass(frozen=True)
 class Conversation:
-    """One that the gateway began while consent was missing: the context id that the caller knows, the endpoint's own."""
+    """One that has ids of the gateway's making, because consent was missing when it was begun or went on.
+
+    `context` as the caller knows it and as the endpoint does ("" before the endpoint has named one; the same where the
+    caller chose it), the gateway's task that a request names (or ""), and all ids that the endpoint must not see.
+    """
 
     context: str
     endpoint_context: str
+    task: str = ""
+    own: frozenset[str] = frozenset()
+
+    def renamed(self, names: Iterable[Named]) -> dict[str, str]:
+        """Which of the endpoint's contexts to call by the caller's name in an answer that names these."""
+        theirs = self.endpoint_context or _first_context(names)
+        return {theirs: self.context} if theirs and theirs != self.context else {}
 
 
 class ForeignTask(Exception):
@@ -66,127 +88,105 @@ def _pairs(owner: Owner, tasks: Iterable[str], contexts: Iterable[str]) -> list[
     return [(owner, "task", task) for task in tasks if task] + [(owner, "context", c) for c in contexts if c]
 
 
-def check(owner: Owner, tasks: Iterable[str], contexts: Iterable[str]) -> list[TaskOwner]:
-    """The rows of everything named. Raises ForeignTask unless all of it is the owner's.
+def check(owner: Owner, tasks: Iterable[str], contexts: Iterable[str], *, begins: bool) -> Conversation | None:
+    """The conversation of the gateway's that a request goes on with, if it does.
 
-    A context id that nobody has used yet may be the client's own choice (A2A 1.0, 3.4.1); it is claimed here.
+    Raises ForeignTask unless everything named is the owner's. With `begins`, a context id that nobody has used yet
+    becomes the owner's: a message may choose it (A2A 1.0, 3.4.1).
     """
-    rows = []
-    for task in tasks:
-        row = TaskOwner.objects.filter(connection_id=owner.connection, task=task).first()
-        if row is None or not owner.owns(row):
-            raise ForeignTask
-        rows.append(row)
-    for context in contexts:
-        rows.append(_claimed_context(owner, context))
+    rows = _owned(owner, tasks, contexts)
+    unseen = set(contexts) - {row.context for row in rows if not row.task}
+    if set(tasks) - {row.task for row in rows} or (unseen and not begins):
+        raise ForeignTask
+    if any(context.startswith(GATEWAY_PREFIX) for context in unseen):
+        raise ForeignTask
+    if unseen:
+        record(owner, [Named(context=context) for context in unseen])
+    return _conversation(owner, rows)
+
+
+def _owned(owner: Owner, tasks: Iterable[str], contexts: Iterable[str]) -> list[TaskOwner]:
+    """The rows that decide about these names, contexts first. Raises ForeignTask when one is another's."""
+    if not all(_can_be_kept(name) for name in (*tasks, *contexts)):
+        raise ForeignTask
+    named = Q(task__in=tasks, task__gt="") | Q(task="", context__in=contexts)
+    rows = list(_through(owner).filter(named).order_by("task", "id"))
+    if not all(owner.owns(row) for row in rows):
+        raise ForeignTask
     return rows
 
 
-def _claimed_context(owner: Owner, context: str) -> TaskOwner:
-    row = _of_context(owner, context)
-    if row is None:
-        if context.startswith(GATEWAY_PREFIX):
-            raise ForeignTask
-        record(owner, [Named(context=context)])
-        row = _of_context(owner, context)
-    if row is None or not owner.owns(row):
-        raise ForeignTask
-    return row
+def _through(owner: Owner) -> QuerySet[TaskOwner]:
+    return TaskOwner.objects.filter(connection_id=owner.connection)
 
 
-def _of_context(owner: Owner, context: str) -> TaskOwner | None:
-    """The row that decides about a context: the first that named it."""
-    rows = TaskOwner.objects.filter(connection_id=owner.connection, context=context)
-    return rows.order_by("id").first() or _of_endpoint_context(owner, context)
+def _can_be_kept(name: str) -> bool:
+    """PostgreSQL keeps neither NUL nor half a surrogate pair, both of which JSON can spell."""
+    return len(name) <= LONGEST and "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
-def _of_endpoint_context(owner: Owner, context: str) -> TaskOwner | None:
-    rows = TaskOwner.objects.filter(connection_id=owner.connection, endpoint_context=context)
-    return rows.order_by("id").first()
+def _conversation(owner: Owner, rows: list[TaskOwner]) -> Conversation | None:
+    context = next((row.context for row in rows if row.context), "")
+    own = frozenset(row.task or row.context for row in rows if row.made_by == GATEWAY)
+    heads = _through(owner).filter(task="", made_by=GATEWAY).filter(Q(context=context) | Q(endpoint_context=context))
+    head = heads.first() if context else None
+    if head is None and not own:
+        return None
+    task = next((row.task for row in rows if row.task in own), "")
+    if head is None:
+        return Conversation(context, context, task, own)
+    return Conversation(head.context, head.endpoint_context, task, own)
 
 
 def record(owner: Owner, names: Iterable[Named]) -> None:
-    """Makes the rows of what an answer names. Raises ForeignTask when the endpoint names somebody else's."""
-    with transaction.atomic():
-        _not_durable()
-        for named in names:
-            _record_context(owner, named.context)
-            if named.task:
-                _record_task(owner, named)
+    """Makes the rows of what an answer names. Raises ForeignTask when the endpoint names somebody else's.
 
-
-def _record_context(owner: Owner, context: str) -> None:
-    """A context has one owner; its row has no task, so that a second task in it finds the first one's owner."""
-    if not context:
+    A context has one owner; its row has no task, so that a second task in it finds the first one's owner.
+    """
+    pairs = {("", named.context) for named in names if named.context}
+    pairs |= {(named.task, named.context) for named in names if named.task}
+    if not pairs:
         return
-    row = _of_context(owner, context)
-    if row is None:
-        TaskOwner.objects.bulk_create([_row(owner, context=context)], ignore_conflicts=True)
-        row = _of_context(owner, context)
-    if not owner.owns(row):
+    if not all(_can_be_kept(name) for pair in pairs for name in pair):
         raise ForeignTask
+    if _insert(owner, pairs, ENDPOINT) < len(pairs):
+        _owned(owner, [task for task, _ in pairs if task], [context for _, context in pairs if context])
 
 
-def _record_task(owner: Owner, named: Named) -> None:
-    row = TaskOwner.objects.filter(connection_id=owner.connection, task=named.task).first()
-    if row is None:
-        new = _row(owner, task=named.task, context=named.context)
-        TaskOwner.objects.bulk_create([new], ignore_conflicts=True)
-        row = TaskOwner.objects.get(connection_id=owner.connection, task=named.task)
-    if not owner.owns(row):
-        raise ForeignTask
-
-
-def _row(owner: Owner, **fields: str) -> TaskOwner:
-    return TaskOwner(connection_id=owner.connection, agent_id=owner.agent, user_id=owner.user, **fields)
+def _insert(owner: Owner, pairs: Iterable[tuple[str, str]], made_by: TaskOwner.MadeBy) -> int:
+    """How many rows were new."""
+    # Sorted, so that two answers that name the same never wait for each other crosswise.
+    tasks, contexts = zip(*sorted(pairs), strict=True)
+    with database.cursor() as cursor:
+        cursor.execute(INSERT, [owner.connection, owner.agent, owner.user, made_by.value, list(tasks), list(contexts)])
+        return cursor.rowcount
 
 
 def mine(owner: Owner, tasks: Iterable[str]) -> set[str]:
     """Those of the endpoint's tasks that are the owner's."""
-    rows = TaskOwner.objects.filter(
-        connection_id=owner.connection, agent_id=owner.agent, user_id=owner.user, task__in=list(tasks)
-    )
+    able = [task for task in tasks if _can_be_kept(task)]
+    rows = _through(owner).filter(agent_id=owner.agent, user_id=owner.user, task__in=able)
     return set(rows.values_list("task", flat=True))
 
 
 def begin(owner: Owner, task: str, context: str) -> None:
-    """A task that the gateway made, in a conversation of the gateway's or (follow-up) the caller's."""
-    with transaction.atomic():
-        _not_durable()
-        if _of_context(owner, context) is None:
-            gateway = TaskOwner.MadeBy.GATEWAY
-            made = [
-                _row(owner, context=context, made_by=gateway),
-                _row(owner, task=task, context=context, made_by=gateway),
-            ]
-            TaskOwner.objects.bulk_create(made)
-        else:
-            TaskOwner.objects.bulk_create([_row(owner, task=task, context=context, made_by=TaskOwner.MadeBy.GATEWAY)])
+    """A task that the gateway made, in a new context of the gateway's or in one that the caller has."""
+    _insert(owner, [("", context), (task, context)], GATEWAY)
 
 
-def conversation(rows: Iterable[TaskOwner]) -> Conversation | None:
-    """The gateway's conversation that a request goes on with, if it does: named by our id or by the endpoint's."""
-    for row in filter(lambda each: each.context, rows):
-        heads = TaskOwner.objects.filter(connection_id=row.connection_id, task="", made_by=TaskOwner.MadeBy.GATEWAY)
-        head = heads.filter(Q(context=row.context) | Q(endpoint_context=row.context)).first()
-        if head:
-            return Conversation(head.context, head.endpoint_context)
-    return None
+def context_of(owner: Owner, task: str) -> str:
+    """The context of a task that is the owner's, "" where it has none."""
+    return _through(owner).filter(task=task).values_list("context", flat=True).first() or ""
 
 
-def record_in(conversation: Conversation, owner: Owner, names: list[Named]) -> dict[str, str]:
-    """Like `record`, in a conversation that the gateway began: which of the endpoint's contexts to call by our name."""
-    endpoint_context = conversation.endpoint_context or next((named.context for named in names if named.context), "")
-    if not endpoint_context:
-        return {}
-    head = TaskOwner.objects.filter(connection_id=owner.connection, task="", context=conversation.context)
-    with transaction.atomic():
-        _not_durable()
-        head.filter(endpoint_context="").update(endpoint_context=endpoint_context)
-        record(owner, names)
-    return {endpoint_context: conversation.context}
+def record_in(conversation: Conversation, owner: Owner, names: list[Named]) -> None:
+    """Like `record`, in a conversation with ids of the gateway's: keeps the context that the endpoint made for it."""
+    record(owner, names)
+    theirs = _first_context(names)
+    if theirs and not conversation.endpoint_context:
+        head = _through(owner).filter(task="", context=conversation.context, endpoint_context="")
+        head.update(endpoint_context=theirs)
 
 
-def _not_durable() -> None:
-    with database.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
+def _first_context(names: Iterable[Named]) -> str:
+    return next((named.context for named in names if named.context), "")

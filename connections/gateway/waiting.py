@@ -5,25 +5,22 @@ A 401 would not do: the SDK's client throws its body away and the link never rea
 
 import uuid
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connections.gateway.owners import GATEWAY_PREFIX
 from connections.gateway.spelling import JSONRPC, V1, Spelling
 from connections.methods.base import Consent
 from connections.models import Connection
 
-if TYPE_CHECKING:
-    from connections.gateway.admission import Admitted
-
 AUTH, INPUT = "AUTH_REQUIRED", "INPUT_REQUIRED"
+# A page of ListTasks with nothing on it (A2A 1.0, 3.1.4).
+EMPTY_PAGE = {"tasks": [], "nextPageToken": "", "pageSize": 50, "totalSize": 0}
 GO_ON = "The permission is there. Send your message again."
 
 
-def ids_for(admitted: "Admitted") -> tuple[str, str]:
-    """(task, context): those the caller already knows, else new ones, which never reach the endpoint."""
-    conversation = admitted.conversation
-    context = conversation.context if conversation else f"{GATEWAY_PREFIX}{uuid.uuid4()}"
-    return admitted.gateway_task or f"{GATEWAY_PREFIX}{uuid.uuid4()}", context
+def new_id() -> str:
+    """An id that never reaches the endpoint."""
+    return f"{GATEWAY_PREFIX}{uuid.uuid4()}"
 
 
 def result(spelling: Spelling, task: str, context: str, consent: Consent, form: str) -> dict:
