@@ -22,11 +22,13 @@ STEPS = [timedelta(minutes=5), timedelta(hours=1), *(timedelta(days=days) for da
 MOST_BARS = 192
 WIDTH, HEIGHT, GAP = 960, 64, 0.24
 
+# Rows that are no end of a call fall in no bar, and are counted only to know how many were looked through.
 ENDED = """
-    SELECT width_bucket(time, %s::timestamptz[]), outcome, count(*) FROM ({looked_at}) ended
-    WHERE kind <> 'attempt' AND event IN (%s, %s) {who} GROUP BY 1, 2
+    SELECT CASE WHEN kind <> 'attempt' AND event IN (%s, %s) {who} THEN width_bucket(time, %s::timestamptz[]) END,
+           outcome, count(*)
+    FROM ({looked_at}) looked GROUP BY 1, 2
 """
-EARLIEST = "SELECT min(time), count(*) FROM ({looked_at}) ended"
+EARLIEST = "SELECT min(time) FROM ({looked_at}) looked"
 
 
 @dataclass(frozen=True)
@@ -76,23 +78,21 @@ class Chart:
 
 
 def chart_of(reading: Reading) -> Chart:
-    """Counts calls by the time they ended, in the newest 100,000 rows; `is_partial` says that there are more."""
-    start, is_partial = _start(reading)
+    """Counts calls by the time they ended, in the newest `LOOK` rows; `is_partial` says that there are more."""
     end = reading.filters.until or timezone.now()
-    edges, step = edges_between(start or end - timedelta(hours=1), max(end, start or end))
+    start = reading.filters.since or _earliest(reading) or end - timedelta(hours=1)
+    edges, step = edges_between(start, max(start, end))
     counted = _counted(reading, edges)
     counts = [_by_series(counted, number) for number in range(1, len(edges) + 1)]
     totals = [(name, label, sum(bar[place] for bar in counts)) for place, (name, label, _) in enumerate(SERIES)]
-    return Chart(_bars(edges, counts), totals, step, is_partial)
+    return Chart(_bars(edges, counts), totals, step, is_partial=counted.total() >= LOOK)
 
 
-def _start(reading: Reading) -> tuple[datetime | None, bool]:
+def _earliest(reading: Reading) -> datetime | None:
     sql, values = reading.looked_at("time")
     with connection.cursor() as cursor:
         cursor.execute(EARLIEST.format(looked_at=sql), values)
-        earliest, count = cursor.fetchone()
-    is_partial = count >= LOOK
-    return (earliest if is_partial else reading.filters.since or earliest), is_partial
+        return cursor.fetchone()[0]
 
 
 def edges_between(start: datetime, end: datetime) -> tuple[list[datetime], timedelta]:
@@ -129,7 +129,7 @@ def _counted(reading: Reading, edges: list[datetime]) -> Counter:
     looked_at, values = reading.looked_at("time, kind, event, outcome, actor_kind, actor_id")
     sql = ENDED.format(looked_at=looked_at, who=" ".join(sql for sql, _ in asked))
     with connection.cursor() as cursor:
-        cursor.execute(sql, [edges, *values, CALL.tag, CALL_REFUSED.tag, *(value for _, value in asked)])
+        cursor.execute(sql, [CALL.tag, CALL_REFUSED.tag, *(value for _, value in asked), edges, *values])
         return Counter({(number, outcome): count for number, outcome, count in cursor.fetchall()})
 
 

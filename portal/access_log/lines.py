@@ -17,7 +17,7 @@ from portal.access_log.filters import Filters
 from portal.audit.models import LogRow
 
 PAGE = 50
-LOOK = 100_000
+LOOK = 50_000
 MOST_COUNTED = 10_000
 # A row is numbered up to this long after the time it carries, or before it where two machines' clocks differ.
 SLACK = timedelta(minutes=10)
@@ -85,7 +85,7 @@ class Reading:
         return Page(lines[:PAGE], before is not None, full, None if full else self._end_of_look(before))
 
     def count(self) -> tuple[int, bool]:
-        """(lines that match, whether that is all of them); counts to 10,000, in the newest 100,000 rows."""
+        """(lines that match, whether that is all of them); counts to 10,000, in the newest `LOOK` rows."""
         sql, values = self._sql(LINES, "DESC", [])
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({sql}) counted", [*values, MOST_COUNTED + 1])  # noqa: S608

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from portal.access_log import call, own_readings
 from portal.access_log.chart import chart_of
 from portal.access_log.filters import FilterForm, Filters
-from portal.access_log.lines import LOOK, Page, Reading
+from portal.access_log.lines import Page, Reading
 from portal.access_log.options import options_for
 from portal.access_log.shown import line_of
 from portal.audit.models import LogRow
@@ -69,7 +69,6 @@ def _what_matches(request: HttpRequest, project: Project | None, reading: Readin
         "count": count,
         "is_exact": is_exact,
         "chart": chart_of(reading),
-        "most": LOOK,
         **_turning(page),
     }
 
