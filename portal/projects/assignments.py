@@ -91,9 +91,7 @@ def lasting_owners() -> QuerySet[RoleAssignment]:
 def check_an_owner_stays() -> None:
     """Called after the change and before its commit: raises Refused where no lasting Owner is left."""
     if not lasting_owners().exists():
-        raise Refused(
-            "You can't remove the last Owner. First give Owner to somebody else, without a last day."
-        )
+        raise Refused("You can't remove the last Owner. First give Owner to somebody else, without a last day.")
 
 
 def _check_person(person: User) -> None:
