@@ -66,6 +66,11 @@ class Standing:
         return min(due, key=lambda secret: secret.expires_on, default=None)
 
     @property
+    def was_changed(self) -> bool:
+        """Since it was made; the two moments of a new row lie microseconds apart."""
+        return self.connection.changed_at - self.connection.created_at > timedelta(seconds=1)
+
+    @property
     def lacks_value(self) -> bool:
         return any(not secret.is_set for secret in self.connection.secrets.all())
 

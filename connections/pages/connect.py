@@ -72,6 +72,8 @@ def _connect(request: HttpRequest, project: Project) -> HttpResponse:
     except keeping.NameTaken:
         entry.refuse("name", "Somebody connected a tool under this name just now. Choose another name.")
         return _form(request, project, entry, seen)
+    if seen.problem:
+        messages.warning(request, f"{seen.problem.title}. Calls go to the endpoint itself. {seen.problem.resolution}")
     return _connected(request, connection, agent)
 
 
