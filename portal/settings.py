@@ -50,6 +50,7 @@ GATEWAY_CALLS_AT_ONCE = env.integer("GATEWAY_CALLS_AT_ONCE", 64)
 INSTALLED_APPS = [
     "portal",
     "connections",
+    "consent",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -37,10 +37,12 @@ class Credential:
     """What goes on the wire: header name and value pairs, added last and each exactly once (T06).
 
     `described` says in a few words what it is, for the log ("x-api-key, set 3 September"); never the value.
+    `generation` tells a method that renews which of its tokens was refused.
     """
 
     headers: tuple[tuple[str, Plaintext], ...] = ()
     described: str = ""
+    generation: int = 0
 
 
 class CredentialUnavailable(Exception):
@@ -136,6 +138,10 @@ class AuthMethod:
     def consent_state(self, connection: "Connection", caller: Caller) -> tuple[str, Consent | None]:
         """("connected" | "consent_required" | "not_needed", the consent to be given)."""
         return "not_needed", None
+
+    def stands(self, connection: "Connection", caller: Caller) -> bool:
+        """Whether an open stream of this caller may go on; asked again after every change."""
+        return True
 
     def acts_as(self, connection: "Connection", agent: "Agent") -> str:
         """As whom the endpoint sees this agent's calls, in words."""

@@ -1,0 +1,26 @@
+"""Our own side at a provider: the client secret of a connection, opened only for the addresses it was sealed to."""
+
+from connections import secrets
+from connections.methods.base import CredentialUnavailable
+from connections.models import Connection
+from consent.oauth2 import Client
+from consent.terms import Terms
+
+SECRET_FIELD = "client_secret"  # noqa: S105 -- the field's name
+
+
+def of(connection: Connection, terms: Terms) -> Client:
+    """Raises CredentialUnavailable when the connection's secret is missing, or is not for these terms' addresses."""
+    if terms.client_auth == "none":
+        return Client(terms, None)
+    pairs = secrets.opened(connection, SECRET_FIELD, terms.refresh_token_addresses)
+    return Client(terms, pairs[0][1])
+
+
+def is_complete(connection: Connection) -> bool:
+    """Whether users can be asked: a connection without the secret that its provider wants is not finished."""
+    try:
+        of(connection, Terms.now(connection))
+    except (CredentialUnavailable, KeyError):
+        return False
+    return True

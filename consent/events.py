@@ -1,0 +1,27 @@
+"""What can be logged about consent."""
+
+from portal.audit.events import Event
+
+ASKED = Event("consent.asked", "Consent asked", "{agent} was told that {on_behalf_of} must consent to {connection}")
+GIVEN = Event("consent.given", "Consent given", "{who} let {agent} use their account through {connection}")
+DECLINED = Event("consent.declined", "Consent declined", "{who} declined what {agent} asked through {connection}")
+NOT_ASKED = Event("consent.not_asked", "Not asked for", "{who} did not ask for what {agent} wanted, and blocked it")
+UNBLOCKED = Event("consent.unblocked", "Agent unblocked", "{who} unblocked {agent}")
+WRONG_PERSON = Event(
+    "consent.wrong_person", "Foreign consent link", "{who} opened a consent link made for another person"
+)
+CALLBACK_REFUSED = Event(
+    "consent.callback_refused", "Sign-in refused", "A provider's answer for {connection} was refused"
+)
+PROVIDER_REFUSED = Event(
+    "consent.provider_refused", "Provider refused", "The provider of {connection} did not let {who} in"
+)
+REFRESHED = Event("grant.refreshed", "Tokens refreshed", "The tokens of {on_behalf_of} for {connection} were refreshed")
+REFRESH_FAILED = Event(
+    "grant.refresh_failed", "Refresh failed", "Refreshing the tokens of {on_behalf_of} for {connection} failed"
+)
+REFRESH_DISCARDED = Event(
+    "grant.refresh_discarded", "Late refresh discarded", "A refresh of {connection} came too late and was discarded"
+)
+ENDED = Event("grant.ended", "Consent ended", "The consent of {on_behalf_of} for {connection} ended")
+REVOKED = Event("grant.revoked", "Disconnected", "{who} disconnected {agent} from {connection}")

@@ -1,0 +1,137 @@
+"""The settings of a custom OAuth connection: labels as Foundry's users know them (foundry.md 1.3)."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from django import forms
+
+from connections.methods.base import SettingsForm
+from consent.oauth2 import OWN_PARAMETERS
+from portal.outbound import policy
+from portal.outbound.errors import OutboundError
+
+SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+CLIENT_AUTH = [
+    ("basic", "In the header (client_secret_basic)"),
+    ("post", "In the form (client_secret_post)"),
+    ("none", "None: a public client"),
+]
+
+
+class AddressField(forms.CharField):
+    """An OAuth address: https (or an allowed internal network), no user name, no fragment (RFC 6749 3.1, T19)."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.TextInput({"type": "url", "inputmode": "url", "autocomplete": "off", "spellcheck": "false"})
+        super().__init__(max_length=2000, widget=widget, **options)
+
+    def clean(self, value: Any) -> str:
+        url = super().clean(value)
+        if url:
+            try:
+                policy.check_url(url)
+            except OutboundError as error:
+                raise forms.ValidationError(error.sentence) from None
+        return url
+
+
+class LinesField(forms.CharField):
+    """`name = value` lines as a dict."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=forms.Textarea({"rows": 3, "spellcheck": "false"}), required=False, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(f"{name} = {text}" for name, text in value.items()) if isinstance(value, dict) else value
+
+    def to_python(self, value: Any) -> dict[str, str]:
+        lines = [line for line in (value or "").splitlines() if line.strip()]
+        pairs = [tuple(part.strip() for part in line.partition("=")[::2]) for line in lines]
+        if any(not name or not text for name, text in pairs):
+            raise forms.ValidationError("Write one name = value on each line.")
+        return dict(pairs)
+
+    def validate(self, value: dict[str, str]) -> None:
+        return None
+
+    def run_validators(self, value: dict[str, str]) -> None:
+        return None
+
+
+class ScopesField(forms.CharField):
+    """Scopes separated by white space, as a list without repetitions."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return " ".join(value) if isinstance(value, list | tuple) else value
+
+    def clean(self, value: Any) -> list[str]:
+        scopes = list(dict.fromkeys(super().clean(value).split()))
+        if not all(SCOPE.fullmatch(scope) for scope in scopes):
+            raise forms.ValidationError("A scope has no quotation marks, backslashes or letters outside ASCII.")
+        return scopes
+
+
+class OAuthSettings(SettingsForm):
+    """Cleaned, this is `Connection.settings`. What is under "More settings" stands in MORE."""
+
+    MORE = ("issuer", "revocation_url", "userinfo_url", "client_auth", "audience", "extra")
+
+    client_id = forms.CharField(
+        label="Client ID", max_length=500, error_messages={"required": "Enter the client ID of your app registration."}
+    )
+    authorization_url = AddressField(
+        label="Authorization URL", error_messages={"required": "Enter the authorization URL."}
+    )
+    token_url = AddressField(label="Token URL", error_messages={"required": "Enter the token URL."})
+    refresh_url = AddressField(label="Refresh URL", required=False, help_text="Leave empty to use the token URL.")
+    scopes = ScopesField(
+        label="Scopes",
+        required=False,
+        help_text="Separated by spaces. Many providers give a refresh token only with offline_access.",
+    )
+    scope_words = LinesField(
+        label="What people read when they are asked",
+        help_text="One plain sentence for each scope: repo = Read and write your repositories",
+    )
+    pkce = forms.ChoiceField(
+        label="PKCE", choices=[("S256", "S256 (recommended)"), ("off", "Off")], initial="S256", required=False
+    )
+    resource = forms.CharField(
+        label="Resource",
+        required=False,
+        max_length=2000,
+        help_text="Sent as resource, for providers that issue tokens for one service at a time.",
+    )
+    issuer = forms.CharField(
+        label="Issuer",
+        required=False,
+        max_length=2000,
+        help_text="When set, the provider's answer must name exactly this issuer.",
+    )
+    revocation_url = AddressField(label="Revocation URL", required=False, help_text="Told when somebody disconnects.")
+    userinfo_url = AddressField(
+        label="Userinfo URL", required=False, help_text="Asked once for the name of the account that was connected."
+    )
+    client_auth = forms.ChoiceField(label="Client authentication", choices=CLIENT_AUTH, initial="basic", required=False)
+    audience = forms.CharField(label="Audience", required=False, max_length=2000, help_text="Sent as audience.")
+    extra = LinesField(label="Extra authorize parameters", help_text="One on each line, such as prompt = consent")
+
+    def clean_pkce(self) -> str:
+        return self.cleaned_data["pkce"] or "S256"
+
+    def clean_client_auth(self) -> str:
+        return self.cleaned_data["client_auth"] or "basic"
+
+    def clean_issuer(self) -> str:
+        issuer = self.cleaned_data["issuer"]
+        if issuer and urlsplit(issuer).scheme not in ("https", "http"):
+            raise forms.ValidationError("An issuer is an address, such as https://login.example.com.")
+        return issuer
+
+    def clean_extra(self) -> dict[str, str]:
+        extra = self.cleaned_data["extra"]
+        own = sorted(name for name in extra if name.lower() in OWN_PARAMETERS)
+        if own:
+            raise forms.ValidationError(f"{', '.join(own)} belongs to the flow itself and can't be set here.")
+        return extra

@@ -1,0 +1,148 @@
+"""The link that asks a user (ConsentRequest), what the user gave (Grant), and agents a user wants nothing of (Block)."""
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from connections.models import Connection
+from consent.terms import Terms
+from portal import vault
+from portal.agents.models import Agent
+from portal.users import User
+
+
+class ConsentRequest(models.Model):
+    """Asks one user to let one agent act through one connection. Its id is the link, and reveals nothing.
+
+    `terms` are the addresses and scopes as they were when it was made; a later edit of the connection changes nothing
+    for it. The flow begun from it keeps digests of its state and browser, and its PKCE verifier sealed.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        GRANTED = "granted"
+        DECLINED = "declined"
+        NOT_ASKED = "not_asked"
+        ENDED = "ended"
+
+    class BegunBy(models.TextChoices):
+        AGENT = "agent"
+        PERSON = "person"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="consent_requests")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="consent_requests")
+    user = models.ForeignKey(User, models.CASCADE, related_name="consent_requests")
+    terms = models.JSONField()
+    begun_by = models.CharField(max_length=8, choices=BegunBy.choices, default=BegunBy.AGENT)
+    reason = models.CharField(max_length=60, blank=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=60, blank=True)
+    state_digest = models.CharField(max_length=64, blank=True)
+    browser_digest = models.CharField(max_length=64, blank=True)
+    verifier = models.TextField(blank=True)
+    flow_ends_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "agent", "user"], condition=Q(state="waiting"), name="one_live_consent_request"
+            ),
+            models.UniqueConstraint(
+                fields=["state_digest"], condition=~Q(state_digest=""), name="one_request_per_state"
+            ),
+        ]
+
+    @property
+    def asked(self) -> Terms:
+        return Terms.of(self.terms)
+
+    @property
+    def is_live(self) -> bool:
+        return self.state == self.State.WAITING and self.expires_at > timezone.now()
+
+    def binding(self, field: str) -> vault.Binding:
+        return vault.Binding(
+            table="consent.request",
+            row=self.id,
+            field=field,
+            project=self.connection.project_id,
+            user=self.user_id,
+            agent=self.agent_id,
+            addresses=(self.asked.token_url,),
+        )
+
+
+class Grant(models.Model):
+    """One user's tokens for one agent and one connection. Used, refreshed and revoked under the terms it was given.
+
+    `generation` rises with every change of the tokens; a refresh that comes back to another generation is discarded.
+    The lease (`lease_by` until `lease_until`, on the database's clock) lets one process at a time talk to the provider.
+    """
+
+    class State(models.TextChoices):
+        ACTIVE = "active", "Connected"
+        NEEDS_CONSENT = "needs_consent", "Needs consent again"
+        REVOKED = "revoked", "Disconnected"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="grants")
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="grants")
+    user = models.ForeignKey(User, models.CASCADE, related_name="grants")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
+    reason = models.CharField(max_length=60, blank=True)
+    terms = models.JSONField()
+    access_token = models.TextField(blank=True)
+    refresh_token = models.TextField(blank=True)
+    scopes_given = models.JSONField(default=list)
+    account = models.CharField(max_length=200, blank=True)
+    given_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True)
+    refreshed_at = models.DateTimeField(null=True)
+    refresh_error = models.CharField(max_length=60, blank=True)
+    retry_at = models.DateTimeField(null=True)
+    generation = models.BigIntegerField(default=0)
+    lease_by = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["connection", "agent", "user"], name="one_grant_per_agent_and_user")
+        ]
+        indexes = [models.Index(fields=["state", "expires_at"], name="grants_by_expiry")]
+
+    @property
+    def asked(self) -> Terms:
+        return Terms.of(self.terms)
+
+    def binding(self, field: str) -> vault.Binding:
+        """The access token may go to the endpoint, the refresh token to the provider, each as it was when given."""
+        terms = self.asked
+        return vault.Binding(
+            table="consent.grant",
+            row=self.id,
+            field=field,
+            project=self.connection.project_id,
+            user=self.user_id,
+            agent=self.agent_id,
+            addresses=terms.access_token_addresses if field == "access_token" else terms.refresh_token_addresses,
+        )
+
+
+class Block(models.Model):
+    """ "I did not ask for this": the agent gets neither links nor tokens for this user until the user unblocks it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    agent = models.ForeignKey(Agent, models.CASCADE, related_name="blocks")
+    user = models.ForeignKey(User, models.CASCADE, related_name="blocks")
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["agent", "user"], name="blocked_once")]

@@ -1,0 +1,266 @@
+"""The wire: RFC 6749 (code and refresh), 7636 (PKCE), 7009 (revocation), 8707 (resource), 9207 (iss).
+
+Every byte that comes back is hostile until it has passed here (T20). Nothing of a provider's own words is kept: errors
+become one of our few kinds, because what is to be done differs and only that matters.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from consent.terms import Terms
+from portal.outbound.errors import AnswerTooLarge, BadAnswer, OutboundError, TimedOut
+from portal.outbound.session import Answer, fetch
+from portal.vault import Secret
+
+LARGEST_ANSWER = 65_536
+LONGEST_TOKEN = 16_384
+SHORTEST_LIFE, LONGEST_LIFE = 60, 30 * 24 * 3600
+DEADLINE = 10.0
+# Parameters that the flow itself sets; a connection's extra parameters can't change them.
+OWN_PARAMETERS = frozenset(
+    "response_type response_mode client_id client_secret redirect_uri scope state nonce code_challenge "
+    "code_challenge_method code_verifier code grant_type refresh_token resource audience request request_uri".split()
+)
+
+
+class TokenRefused(Exception):
+    """Base of what a token endpoint can say no with; `code` is an entry of the troubleshooting catalogue."""
+
+    code = "provider_failed"
+
+
+class GrantEnded(TokenRefused):
+    """`invalid_grant`: this code or refresh token is dead, and only the user can give a new one."""
+
+    code = "refresh_token_ended"
+
+
+class ClientRefused(TokenRefused):
+    """`invalid_client` or `unauthorized_client`: an administrator must act; what users gave stays."""
+
+    code = "oauth_client_refused"
+
+
+class RequestRefused(TokenRefused):
+    """The provider understood and said no for another reason: wrong scope, resource or parameter."""
+
+    code = "provider_refused_request"
+
+
+class ProviderBusy(TokenRefused):
+    """It answered that it can't now, having done nothing: 429, or never reached. `retry_after` in seconds."""
+
+    code = "provider_unavailable"
+
+    def __init__(self, retry_after: int = 30) -> None:
+        super().__init__(self.code)
+        self.retry_after = retry_after
+
+
+class Uncertain(TokenRefused):
+    """No usable answer although the request was sent: the provider may have rotated the refresh token."""
+
+    code = "refresh_uncertain"
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A token answer that held: `expires_in` in seconds or None when not said; `scopes` None means as asked."""
+
+    access: Secret
+    refresh: Secret | None
+    expires_in: int | None
+    scopes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Client:
+    """Our side at the provider: the terms, and the client secret where there is one."""
+
+    terms: Terms
+    secret: Secret | None
+
+
+def new_verifier() -> str:
+    """43 characters (RFC 7636 4.1)."""
+    return secrets.token_urlsafe(32)
+
+
+def challenge_of(verifier: str) -> str:
+    """S256 (RFC 7636 4.2); `plain` is not offered."""
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+def authorization_address(terms: Terms, state: str, verifier: str) -> str:
+    """Where the user's browser goes to sign in and agree (RFC 6749 4.1.1)."""
+    parameters = {
+        **terms.extra,
+        "response_type": "code",
+        "client_id": terms.client_id,
+        "redirect_uri": terms.redirect_uri,
+        "state": state,
+        "scope": " ".join(terms.scopes),
+        "resource": terms.resource,
+        "audience": terms.audience,
+    }
+    if terms.pkce == "S256":
+        parameters |= {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
+    query = urlencode({name: value for name, value in parameters.items() if value})
+    joint = "&" if urlsplit(terms.authorization_url).query else "?"
+    return f"{terms.authorization_url}{joint}{query}"
+
+
+def exchange(client: Client, code: str, verifier: str) -> Tokens:
+    """RFC 6749 4.1.3. Raises TokenRefused."""
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": client.terms.redirect_uri}
+    if client.terms.pkce == "S256":
+        form["code_verifier"] = verifier
+    return _tokens(client, client.terms.token_url, form | _for_whom(client.terms))
+
+
+def refresh(client: Client, refresh_token: Secret) -> Tokens:
+    """RFC 6749 6; `resource` goes again, because a server forgets it otherwise (RFC 8707 2.2). Raises TokenRefused."""
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
+    return _tokens(client, client.terms.refresh_url, form | _for_whom(client.terms))
+
+
+def revoke(client: Client, token: Secret, hint: str) -> bool:
+    """RFC 7009: whether the provider confirmed it. A token that it does not know counts as revoked (2.2)."""
+    try:
+        answer = _post(client, client.terms.revocation_url, {"token": token.reveal(), "token_type_hint": hint})
+    except OutboundError:
+        return False
+    return answer.status == 200
+
+
+def account_of(terms: Terms, access_token: Secret) -> str:
+    """The name of the account at the provider, from its userinfo address; "" when it can't be told."""
+    if not terms.userinfo_url:
+        return ""
+    headers = [("Authorization", f"Bearer {access_token.reveal()}"), ("Accept", "application/json")]
+    try:
+        answer = fetch("GET", terms.userinfo_url, headers=headers, limit=LARGEST_ANSWER, deadline=5.0)
+    except OutboundError:
+        return ""
+    members = _members(answer) if answer.status == 200 else {}
+    names = (members.get(name) for name in ("preferred_username", "login", "email", "name", "sub"))
+    return next((name[:200] for name in names if isinstance(name, str) and name.isprintable() and name), "")
+
+
+def _for_whom(terms: Terms) -> dict[str, str]:
+    return {name: value for name, value in (("resource", terms.resource), ("audience", terms.audience)) if value}
+
+
+def _tokens(client: Client, url: str, form: dict[str, str]) -> Tokens:
+    try:
+        answer = _post(client, url, form)
+    except (TimedOut, BadAnswer, AnswerTooLarge) as error:
+        raise (Uncertain() if error.sent else ProviderBusy()) from None
+    except OutboundError as error:
+        raise (ProviderBusy() if not error.sent else Uncertain()) from None
+    return _read(answer)
+
+
+def _post(client: Client, url: str, form: dict[str, str]) -> Answer:
+    headers = [("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded")]
+    if client.terms.client_auth == "basic" and client.secret:
+        headers.append(("Authorization", _basic(client)))
+    else:
+        form = form | {"client_id": client.terms.client_id}
+        if client.terms.client_auth == "post" and client.secret:
+            form["client_secret"] = client.secret.reveal()
+    return fetch("POST", url, headers=headers, data=urlencode(form).encode(), limit=LARGEST_ANSWER, deadline=DEADLINE)
+
+
+def _basic(client: Client) -> str:
+    """Both parts form-encoded before they are joined (RFC 6749 2.3.1), or a secret with a colon is another one."""
+    pair = f"{quote(client.terms.client_id, safe='')}:{quote(client.secret.reveal(), safe='')}"
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+def _read(answer: Answer) -> Tokens:
+    """Errors are looked for before the status: some providers answer them with 200 (protocols.md 2.3)."""
+    members = _members(answer)
+    if members.get("error") or members.get("ok") is False:
+        raise _refusal(str(members.get("error", "")), answer)
+    if answer.status == 429:
+        raise ProviderBusy(_retry_after(answer))
+    if answer.status != 200:
+        raise Uncertain if answer.status >= 500 else RequestRefused
+    try:
+        return _strict(members)
+    except ValueError:
+        raise Uncertain from None
+
+
+ENDED = {"invalid_grant", "invalid_refresh_token", "bad_refresh_token", "token_revoked", "interaction_required"}
+CLIENT = {"invalid_client", "unauthorized_client", "incorrect_client_credentials", "invalid_client_id"}
+BUSY = {"temporarily_unavailable", "slow_down", "ratelimited"}
+
+
+def _refusal(error: str, answer: Answer) -> TokenRefused:
+    if error in ENDED:
+        return GrantEnded()
+    if error in CLIENT:
+        return ClientRefused()
+    if error in BUSY or answer.status == 429:
+        return ProviderBusy(_retry_after(answer))
+    return Uncertain() if answer.status >= 500 else RequestRefused()
+
+
+def _retry_after(answer: Answer) -> int:
+    value = answer.header("retry-after")
+    return min(int(value), 3600) if value.isdigit() else 30
+
+
+def _members(answer: Answer) -> dict[str, Any]:
+    """The JSON object of the body; {} for anything else."""
+    try:
+        members = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _strict(members: dict[str, Any]) -> Tokens:
+    """A token answer as RFC 6749 5.1 has it; ValueError for everything that a header or a row can't hold safely."""
+    if str(members.get("token_type", "bearer")).lower() != "bearer":
+        raise ValueError("token_type")
+    refresh_token = members.get("refresh_token")
+    return Tokens(
+        access=_token(members.get("access_token")),
+        refresh=_token(refresh_token) if refresh_token not in (None, "") else None,
+        expires_in=_lifetime(members.get("expires_in")),
+        scopes=_scopes(members.get("scope")),
+    )
+
+
+def _token(value: Any) -> Secret:
+    """RFC 6749 A.12: visible ASCII, so that no token can break out of a header."""
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TOKEN:
+        raise ValueError("token")
+    if not all(0x21 <= ord(letter) <= 0x7E for letter in value):
+        raise ValueError("token")
+    return Secret(value)
+
+
+def _lifetime(value: Any) -> int | None:
+    """Seconds, within reason; some providers send a string. Not said is not for ever: None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
+        raise ValueError("expires_in")
+    return max(SHORTEST_LIFE, min(int(value), LONGEST_LIFE))
+
+
+def _scopes(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, str) or len(value) > 4096:
+        raise ValueError("scope")
+    return tuple(value.replace(",", " ").split())

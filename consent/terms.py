@@ -1,0 +1,95 @@
+"""What is asked of a user, frozen: where they sign in, where tokens go, what the agent may do.
+
+A request and a grant each keep their own copy. Editing the connection later neither moves a token that was given, nor
+the address it is revoked at (T01, T16).
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings as deployment
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Every URL and name of one OAuth conversation. `endpoints` are the URLs that the access token may be sent to."""
+
+    authorization_url: str
+    token_url: str
+    refresh_url: str
+    client_id: str
+    redirect_uri: str
+    endpoints: tuple[str, ...]
+    scopes: tuple[str, ...] = ()
+    scope_words: dict[str, str] = field(default_factory=dict)
+    revocation_url: str = ""
+    userinfo_url: str = ""
+    issuer: str = ""
+    resource: str = ""
+    audience: str = ""
+    pkce: str = "S256"
+    client_auth: str = "basic"
+    extra: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> "Terms":
+        lists = {name: tuple(stored[name]) for name in ("endpoints", "scopes")}
+        return cls(**(stored | lists))
+
+    @classmethod
+    def now(cls, connection) -> "Terms":
+        """The terms that the connection offers at this moment."""
+        chosen = connection.settings
+        return cls(
+            authorization_url=chosen["authorization_url"],
+            token_url=chosen["token_url"],
+            refresh_url=chosen.get("refresh_url") or chosen["token_url"],
+            client_id=chosen["client_id"],
+            redirect_uri=redirect_uri(connection.id),
+            endpoints=connection.addresses(),
+            scopes=tuple(chosen.get("scopes", ())),
+            scope_words=chosen.get("scope_words", {}),
+            revocation_url=chosen.get("revocation_url", ""),
+            userinfo_url=chosen.get("userinfo_url", ""),
+            issuer=chosen.get("issuer", ""),
+            resource=chosen.get("resource", ""),
+            audience=chosen.get("audience", ""),
+            pkce=chosen.get("pkce", "S256"),
+            client_auth=chosen.get("client_auth", "basic"),
+            extra=chosen.get("extra", {}),
+        )
+
+    def stored(self) -> dict[str, Any]:
+        return asdict(self) | {"endpoints": list(self.endpoints), "scopes": list(self.scopes)}
+
+    @property
+    def access_token_addresses(self) -> tuple[str, ...]:
+        return tuple(filter(None, (*self.endpoints, self.userinfo_url, self.revocation_url)))
+
+    @property
+    def refresh_token_addresses(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.token_url, self.refresh_url, self.revocation_url)))
+
+    @property
+    def sign_in_host(self) -> str:
+        return urlsplit(self.authorization_url).netloc
+
+    @property
+    def endpoint_host(self) -> str:
+        return urlsplit(self.endpoints[0]).netloc
+
+    def still_fit(self, connection) -> bool:
+        """Whether a token given under these terms may still be used: nothing that it can be sent to has moved."""
+        current = Terms.now(connection)
+        return (
+            current.endpoints == self.endpoints
+            and current.refresh_token_addresses == self.refresh_token_addresses
+            and current.client_id == self.client_id
+        )
+
+
+def redirect_uri(connection_id: UUID) -> str:
+    """One for each connection: the defence against mix-up that needs nothing of the provider (T16)."""
+    return f"{deployment.PUBLIC_URL}/consent/callback/{connection_id}"
