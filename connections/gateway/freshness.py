@@ -15,7 +15,10 @@ from portal.audit import changes
 
 # Read again well before an answer becomes stale, so that calls under load never wait for it.
 READ_EVERY = 0.3
+# Seconds. A database connection can hang without a word (a frozen server, a dead network); a thread that waits on one
+# is left alone, and the next read goes through another.
 SLOWEST_READ = 3.0
+SLOWEST_LOAD = 8.0
 KEPT_ANSWERS = 20_000
 
 
@@ -26,45 +29,52 @@ class Fresh:
         self._counter = -1
         self._sent_at = float("-inf")
         self._reading: asyncio.Task | None = None
+        self._reading_since = float("-inf")
         self._answers: dict[Hashable, tuple[int, Any]] = {}
 
     async def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
-        """The kept answer for `key`, or what `load` (synchronous, in a thread) finds now."""
+        """The kept answer for `key`, or what `load` (synchronous, in a thread) finds now.
+
+        Raises TimeoutError when nothing fresh can be had, and what `load` raises.
+        """
         counter = await self._current()
         kept = self._answers.get(key)
         if kept is not None and kept[0] == counter:
             return kept[1]
-        answer = await self._threads.run(load)
+        async with asyncio.timeout(SLOWEST_LOAD):
+            answer = await self._threads.run(load)
         if len(self._answers) >= KEPT_ANSWERS:
             self._answers.clear()
         self._answers[key] = (counter, answer)
         return answer
 
     async def _current(self) -> int:
-        age = self._clock() - self._sent_at
-        if age >= changes.FRESH_SECONDS:
-            await self._read()
-        elif age >= READ_EVERY and self._reading is None:
-            self._start()
+        if self._age() >= changes.FRESH_SECONDS:
+            async with asyncio.timeout(SLOWEST_READ):
+                # Again where a read took so long that what it found is stale already.
+                while self._age() >= changes.FRESH_SECONDS:
+                    await asyncio.shield(self._under_way())
+        elif self._age() >= READ_EVERY:
+            self._under_way()
         return self._counter
 
-    async def _read(self) -> None:
-        """Waits for a read that was sent no earlier than now."""
-        if self._reading is not None:
-            await asyncio.wait([self._reading])
-        if self._clock() - self._sent_at >= changes.FRESH_SECONDS:
-            async with asyncio.timeout(SLOWEST_READ):
-                await asyncio.shield(self._reading or self._start())
+    def _age(self) -> float:
+        return self._clock() - self._sent_at
 
-    def _start(self) -> asyncio.Task:
-        self._reading = asyncio.create_task(self._read_once())
-        self._reading.add_done_callback(self._done)
+    def _under_way(self) -> asyncio.Task:
+        """The read that is being made, or a new one."""
+        hangs = self._clock() - self._reading_since >= SLOWEST_READ
+        if self._reading is None or hangs:
+            self._reading_since = self._clock()
+            self._reading = asyncio.create_task(self._read(self._reading_since))
+            self._reading.add_done_callback(self._done)
         return self._reading
 
-    async def _read_once(self) -> None:
-        sent_at = self._clock()
-        self._counter = await self._threads.run(changes.read)
-        self._sent_at = sent_at
+    async def _read(self, sent_at: float) -> None:
+        counter = await self._threads.run(changes.read)
+        # One that hung and came through after all is older than what is known.
+        if sent_at > self._sent_at:
+            self._counter, self._sent_at = counter, sent_at
 
     def _done(self, task: asyncio.Task) -> None:
         if self._reading is task:
