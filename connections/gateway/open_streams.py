@@ -2,23 +2,35 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from connections.gateway.admission import Admission, Admitted
 from connections.gateway.refusals import Refused
 
+# Seconds. Together they keep the promise that a stream ends within five after its permission was taken away.
 CHECK_EVERY = 1.0
+SLOWEST_CHECK = 0.5
+UNCONFIRMED = 2.5
+
+
+@dataclass
+class _Open:
+    admitted: Admitted
+    ended: list[Refused]
+    confirmed_at: float = field(default_factory=time.monotonic)
 
 
 class OpenStreams:
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._open: dict[asyncio.Task, tuple[Admitted, list[Refused]]] = {}
+        self._open: dict[asyncio.Task, _Open] = {}
 
     @contextlib.contextmanager
     def held(self, work: asyncio.Task, admitted: Admitted, ended: list[Refused]) -> Iterator[None]:
         """In this block, `work` is cancelled once the call may no longer be made; `ended` then says why."""
-        self._open[work] = (admitted, ended)
+        self._open[work] = _Open(admitted, ended)
         try:
             yield
         finally:
@@ -28,14 +40,20 @@ class OpenStreams:
         """Looks at all open streams once a second; lookups are kept, so an unchanged portal costs one read."""
         while True:
             await asyncio.sleep(CHECK_EVERY)
-            for work, (admitted, ended) in list(self._open.items()):
-                await self._look(work, admitted, ended)
+            await asyncio.gather(*(self._look(work, stream) for work, stream in list(self._open.items())))
 
-    async def _look(self, work: asyncio.Task, admitted: Admitted, ended: list[Refused]) -> None:
+    async def _look(self, work: asyncio.Task, stream: _Open) -> None:
         try:
-            await self._admission.still_stands(admitted)
+            async with asyncio.timeout(SLOWEST_CHECK):
+                await self._admission.still_stands(stream.admitted)
+            stream.confirmed_at = time.monotonic()
         except Refused as refused:
-            ended.append(refused)
-            work.cancel()
-        except Exception:  # noqa: BLE001 -- a database that does not answer takes no permission away by itself
-            return
+            _end(work, stream, refused)
+        except Exception:  # noqa: BLE001 -- whatever it was, the permission could not be confirmed
+            if time.monotonic() - stream.confirmed_at >= UNCONFIRMED:
+                _end(work, stream, Refused("internal"))
+
+
+def _end(work: asyncio.Task, stream: _Open, why: Refused) -> None:
+    stream.ended.append(why)
+    work.cancel()
