@@ -35,34 +35,37 @@ def connection_for(agent: Agent, project: str, name: str) -> Connection | None:
 
 @dataclass(frozen=True)
 class Spoken:
-    """For whom an agent may speak when it names `identity`: the user, or why not; `until` None means no end."""
+    """For whom an agent may speak when it names somebody: the user, until when (None: no end), and else why not."""
 
     user: User | None
-    refusal: str = ""
+    refusal: str
     until: datetime | None = None
 
     def checked(self) -> "Spoken":
-        if self.user and self.until and self.until <= timezone.now():
-            return Spoken(None, "user_unknown")
-        return self
+        return Spoken(None, self.refusal) if self.until and self.until <= timezone.now() else self
 
 
 def spoken_for(agent: Agent, identity: str) -> Spoken:
     """`identity` is a verified e-mail address (any case) or a user id.
 
-    An unknown person, and one without a role that may interact with agents, get the same refusal.
+    An unknown person, one whom the agent may not speak for, and one without a role that may interact with agents get
+    the same refusal.
     """
     permission = SpeakingPermission.objects.filter(agent=agent).first()
     if permission is None or not permission.is_current:
         return Spoken(None, "may_not_speak")
     user = _person(identity)
-    if not permission.everyone and (user is None or not permission.people.filter(pk=user.pk).exists()):
-        return Spoken(None, "may_not_speak")
-    ends = _interacting_until(user, agent) if user else []
+    ends = _interacting_until(user, agent) if user and _is_for(permission, user) else []
     if not ends:
         return Spoken(None, "user_unknown")
     role_end = None if None in ends else max(ends)
-    return Spoken(user, until=min((end for end in (role_end, permission.until) if end), default=None))
+    if permission.until and (role_end is None or permission.until < role_end):
+        return Spoken(user, "may_not_speak", permission.until)
+    return Spoken(user, "user_unknown", role_end)
+
+
+def _is_for(permission: SpeakingPermission, user: User) -> bool:
+    return permission.everyone or permission.people.filter(pk=user.pk).exists()
 
 
 def _person(identity: str) -> User | None:
