@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from connections.gateway.admission import Admitted
     from connections.gateway.app import Gateway
 
+# Seconds; above what the database allows a statement, so that only one that hangs is given up.
+SLOWEST_COMMIT = 10.0
 NOBODY = log.Actor("nobody", None, "")
 
 
@@ -36,12 +38,17 @@ class Journal:
 
     async def attempt(self, admitted: "Admitted") -> None:
         """No row, no credential: returns when the attempt is durable, else raises Refused (F21)."""
-        row = log.attempt_of(self._actor(), **self._columns(), target=admitted.target)
+        # Kept before it is durable: a client that leaves meanwhile ends this attempt and no other.
+        self._attempt = row = log.attempt_of(self._actor(), **self._columns(), target=admitted.target)
         try:
-            await asyncio.wrap_future(self._gateway.committer.attempt(row, admitted.used))
-        except log.LogUnavailable:
+            async with asyncio.timeout(SLOWEST_COMMIT):
+                await asyncio.wrap_future(self._gateway.committer.attempt(row, admitted.used))
+        except TimeoutError:
+            # The row may still come, and then finds the outcome of this refusal.
             raise Refused("log_unavailable") from None
-        self._attempt = row
+        except log.LogUnavailable:
+            self._attempt = None
+            raise Refused("log_unavailable") from None
 
     def ended(self, outcome: Outcome, reason: str = "") -> None:
         """The outcome's row, within a second. Without an attempt (a refused call) it is the call's only row."""
