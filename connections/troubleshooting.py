@@ -355,6 +355,12 @@ _ENDPOINT = _rows(
         "Read the task to see how far it came, or send the message again.",
     ),
     (
+        "endpoint_id_unusable",
+        "The endpoint's answer names a task with an unusable id",
+        "This portal remembers whose a task is by its id, which may have 256 characters and no NUL among them.",
+        "Let the endpoint give shorter, printable ids to its tasks and contexts.",
+    ),
+    (
         "endpoint_busy",
         "The endpoint has had too many requests",
         "It limits how many calls it takes in a time.",
@@ -498,6 +504,18 @@ _CALLER = _rows(
         "A batch of requests is not accepted",
         "A2A has no JSON-RPC batches.",
         "Send one request at a time.",
+    ),
+    (
+        "header_malformed",
+        "A header of the request can't be passed on",
+        "Its value has letters outside ASCII, which endpoints read differently.",
+        "Send Accept, Content-Type, A2A-Extensions, traceparent and tracestate in ASCII.",
+    ),
+    (
+        "id_unusable",
+        "The request names a task or context with an unusable id",
+        "An id may have 256 characters, and no NUL or half of a surrogate pair among them.",
+        "Send the id as the endpoint gave it.",
     ),
     (
         "not_utf8",

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.conf import settings
 
 from connections.gateway import lookups, owners
-from connections.gateway.answers import Named
+from connections.gateway.answers import Named, can_be_kept
 from connections.gateway.exchange import Exchange
 from connections.gateway.freshness import Fresh
 from connections.gateway.refusals import Refused
@@ -159,6 +159,8 @@ class Admission:
         owner, conversation = admitted.owner, admitted.conversation
         tasks, contexts = [n.task for n in names], [n.context for n in names]
         seen = self._recorded if conversation else self._known
+        if not all(map(can_be_kept, [*tasks, *contexts])):
+            raise Refused("endpoint_id_unusable")
         if not seen.has(owner, tasks, contexts):
             await self._record(conversation, owner, names)
             seen.add(owner, tasks, contexts)
@@ -190,14 +192,16 @@ def _target(connection: Connection, asked: Asked) -> str:
     """The URL of the interface that speaks this binding; the same version is preferred, bytes are not translated."""
     spelling = asked.spelling
     speaking = [each for each in connection.interfaces if each["binding"] == spelling.binding]
-    speaking.sort(key=lambda each: each["version"] != spelling.version)
     if not speaking:
         raise Refused("binding_not_offered", binding=spelling.binding)
-    if asked.tenant and asked.tenant not in {each.get("tenant") for each in speaking}:
+    if asked.tenant:
+        speaking = [each for each in speaking if each.get("tenant") == asked.tenant]
+    if not speaking:
         raise Refused("undeclared_tenant")
     url = speaking[0]["url"]
     return url.rstrip("/") + asked.path if spelling.binding == HTTP_JSON else url
 
+    speaking.sort(key=lambda each: each["version"] != spelling.version)
 
 def limits_of(connection: Connection) -> tuple[int, int]:
     """(calls a minute, calls at once) for each agent."""

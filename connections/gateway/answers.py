@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+LONGEST_ID = 256
 STATES_03 = {"task", "message", "status-update", "artifact-update"}
 
 
@@ -18,16 +19,24 @@ class Named:
     context: str = ""
 
 
+def can_be_kept(name: str) -> bool:
+    """Whether a task's or context's id can be remembered: not endless, and in letters that PostgreSQL takes."""
+    return len(name) <= LONGEST_ID and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name)
+
+
 def loads(data: bytes) -> Any:
     """The parsed JSON, or None where it is none."""
     try:
-        return json.loads(data)
+        return json.loads(data.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
 
 
 def dumps(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry
+        return json.dumps(value, separators=(",", ":")).encode()
 
 
 def result_of(payload: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -84,7 +85,7 @@ class Call:
     def _understood(self, body: bytes) -> Asked:
         exchange = self._exchange
         _refuse_encodings(exchange)
-        version = exchange.header("a2a-version")
+        version = _version_asked(exchange)
         try:
             if _posts_rpc(exchange):
                 asked = read_rpc(body, version)
@@ -244,10 +245,20 @@ def _asks_about_the_connection(exchange: Exchange) -> bool:
 
 def _refuse_encodings(exchange: Exchange) -> None:
     """The body is read as UTF-8 and nothing else: another reading would show the endpoint another request."""
-    parameters = exchange.header("content-type").lower().partition(";")[2]
-    charset = parameters.partition("charset=")[2].partition(";")[0].strip(' "')
-    if charset not in ("", "utf-8", "utf8") or exchange.header("content-encoding") not in ("", "identity"):
+    _, *parameters = exchange.header("content-type").lower().split(";")
+    pairs = [parameter.partition("=") for parameter in parameters]
+    charsets = {value.strip(" \t\"'") for name, _, value in pairs if name.strip().startswith("charset")}
+    if charsets - {"utf-8", "utf8"} or exchange.header("content-encoding") not in ("", "identity"):
         raise Refused("not_utf8")
+def _version_asked(exchange: Exchange) -> str:
+    """The header, or the query parameter that A2A 1.0 (3.6.1) also knows. Two that differ can't both be right."""
+    header = exchange.header("a2a-version")
+    named = [value for name, value in parse_qsl(exchange.query) if name.lower() == "a2a-version"]
+    if len({header, *named} - {""}) > 1:
+        raise Refused("version_not_offered")
+    return header or (named[0] if named else "")
+
+
 
 
 def card_of(connection: Connection) -> dict:

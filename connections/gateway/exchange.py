@@ -26,7 +26,11 @@ class Address:
         if not match:
             return None
         rest = match[3] or ""
-        return cls(unquote(match[1]), unquote(match[2]), "" if rest == "/" else rest)
+        project, connection = unquote(match[1]), unquote(match[2])
+        # No name has such a letter, and PostgreSQL refuses to look for it.
+        if "\0" in project + connection:
+            return None
+        return cls(project, connection, "" if rest == "/" else rest)
 
 
 class Exchange:

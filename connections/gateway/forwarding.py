@@ -40,7 +40,9 @@ class Seen:
 def request_headers(exchange: Exchange, admitted: Admitted, credential: Credential) -> list[tuple[str, str]]:
     """Allow-listed headers, then the credential: last, and each of its names exactly once (T06)."""
     reserved = {name.lower() for name, _ in credential.headers}
-    passed = [(name, value) for name, value in exchange.headers(PASSED_ON) if name not in reserved]
+    passed = exchange.headers(PASSED_ON)
+    if not all(value.isascii() for _, value in passed):
+        raise Refused("header_malformed")
     passed.append(("a2a-version", admitted.asked.spelling.version))
     passed.append(("user-agent", f"Gatehouse/{settings.VERSION}"))
     return [pair for pair in passed if pair[0] not in reserved] + [

@@ -55,6 +55,8 @@ KINDS = {
     "batch": _INVALID,
     "undeclared_tenant": _INVALID,
     "unknown_method": Kind(-32601, 404, "NOT_FOUND", "METHOD_NOT_FOUND"),
+    "id_unusable": _INVALID,
+    "header_malformed": _INVALID,
     "unknown_path": Kind(-32601, 404, "NOT_FOUND", "METHOD_NOT_FOUND"),
     "version_not_offered": Kind(-32009, 400, "FAILED_PRECONDITION", "VERSION_NOT_SUPPORTED"),
     "too_large": Kind(-32600, 413, "INVALID_ARGUMENT"),

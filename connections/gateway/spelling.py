@@ -5,10 +5,14 @@ Everything is read from the request, and nothing is written back: bytes pass as 
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from connections.gateway.answers import can_be_kept
+
+ENVELOPE = {"jsonrpc", "id", "method", "params"}
 JSONRPC, HTTP_JSON = "JSONRPC", "HTTP+JSON"
 V1, V03 = "1.0", "0.3"
 
@@ -54,7 +58,7 @@ RPC_03 = {
 }
 
 _SEGMENT = r"[^/:?#]+"
-# (HTTP methods, path behind the optional /v1 and tenant, operation). The proto says GET for `:subscribe`, the text POST.
+# (HTTP methods, path behind /v1 or a tenant, operation). The proto says GET for `:subscribe`, the text POST.
 PATHS = [
     ({"POST"}, re.compile(r"/message:send"), "SendMessage"),
     ({"POST"}, re.compile(r"/message:stream"), "SendStreamingMessage"),
@@ -127,10 +131,11 @@ def read_rpc(body: bytes, version_header: str) -> Asked:
     if not isinstance(envelope, dict):
         raise Unreadable("not_json")
     rpc_id = envelope.get("id")
-    if isinstance(rpc_id, dict | list | bool) or envelope.get("jsonrpc") != "2.0":
+    if not _can_be_answered(rpc_id):
         raise Unreadable("not_a_request")
     method, params = envelope.get("method"), envelope.get("params", {})
-    if not isinstance(method, str) or not isinstance(params, dict):
+    is_request = envelope.get("jsonrpc") == "2.0" and isinstance(method, str) and isinstance(params, dict)
+    if not is_request or _is_disguised(envelope):
         raise Unreadable("not_a_request", rpc_id)
     version = _version(version_header, V03 if method in RPC_03 else V1, rpc_id)
     name = method if version == V1 else RPC_03.get(method, "")
@@ -145,9 +150,9 @@ def read_rpc(body: bytes, version_header: str) -> Asked:
 
 def read_http(http_method: str, path: str, query: str, body: bytes, version_header: str) -> Asked:
     """An HTTP+JSON request; `path` is what follows the connection's URL, still percent-encoded."""
-    spoken, rest = (V03, path[3:]) if path.startswith("/v1/") else (V1, path)
-    version = _version(version_header, spoken, None)
-    operation, named, tenant = _route(http_method, rest)
+    version = _version(version_header, V03 if path.startswith("/v1/") else V1, None)
+    # In 1.0 the first segment is a tenant, whatever it is called.
+    operation, named, tenant = _route(http_method, path.removeprefix("/v1") if version == V03 else path)
     params = parse(body) if body else {}
     if not isinstance(params, dict):
         raise Unreadable("not_json")
@@ -161,7 +166,7 @@ def read_http(http_method: str, path: str, query: str, body: bytes, version_head
 def _route(http_method: str, path: str) -> tuple[Operation, list[str], str]:
     """(operation, task ids in the path, tenant in the path)."""
     tenant, _, below = path[1:].partition("/")
-    for candidate, named_tenant in ((path, ""), (f"/{below}", tenant)):
+    for candidate, named_tenant in ((path, ""), (f"/{below}" if tenant else "", tenant)):
         for http_methods, pattern, name in PATHS:
             match = pattern.fullmatch(candidate)
             if match and http_method in http_methods:
@@ -171,14 +176,20 @@ def _route(http_method: str, path: str) -> tuple[Operation, list[str], str]:
 
 
 def _unquoted(segment: str) -> str:
-    text = unquote(segment, errors="strict") if segment.isascii() else ""
-    if (segment and not text) or "/" in text or any(ord(letter) < 0x20 for letter in text) or text in (".", ".."):
+    try:
+        text = unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        raise Unreadable("unknown_path") from None
+    if not segment.isascii() or "/" in text or any(ord(letter) < 0x20 for letter in text) or text in (".", ".."):
         raise Unreadable("unknown_path")
     return text
 
 
 def _query(query: str) -> dict[str, Any]:
-    pairs = parse_qsl(query, keep_blank_values=True)
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise Unreadable("not_utf8") from None
     if len({plain(name) for name, _ in pairs}) != len(pairs):
         raise Unreadable("duplicate_member")
     return dict(pairs)
@@ -205,9 +216,10 @@ def _asked(
         # What a message may also carry beside itself; servers differ in where they look.
         tasks += _texts(params, "taskId")
         contexts += _texts(params, "contextId")
-    elif operation.about in ("task", "push"):
+    elif operation.about == "task":
         # Also beside an id in the path: which of the two an endpoint takes is not known.
-        tasks += _texts(params, "id") + _texts(params, "name") + _texts(params, "taskId")
+        tasks += _texts(params, "id") + _texts(params, "taskId")
+        tasks += [name.removeprefix("tasks/") for name in _texts(params, "name")]
         contexts += _texts(params, "contextId")
     elif operation.about == "tasks":
         contexts += _texts(params, "contextId")
@@ -228,22 +240,41 @@ def _asked(
 
 def _message_of(params: dict) -> dict:
     """The message: `message`, or `request` in HTTP+JSON 0.3."""
-    found = [params[name] for name in ("message", "request") if isinstance(params.get(name), dict)]
+    found = _values(params, "message") + _values(params, "request")
     if len(found) > 1:
         raise Unreadable("duplicate_member")
+    if not all(isinstance(message, dict) for message in found):
+        raise Unreadable("not_a_request")
     return found[0] if found else {}
 
 
 def _wants_push(params: dict) -> bool:
-    configuration = params.get("configuration")
-    return isinstance(configuration, dict) and any(
-        plain(name) in ("pushnotificationconfig", "taskpushnotificationconfig") and value
-        for name, value in configuration.items()
+    """Whether a callback is asked for; `pushNotification` is its name in HTTP+JSON 0.3."""
+    return any(
+        _values(configuration, name)
+        for configuration in _values(params, "configuration")
+        if isinstance(configuration, dict)
+        for name in ("pushNotification", "pushNotificationConfig", "taskPushNotificationConfig")
     )
 
 
+def _can_be_answered(rpc_id: Any) -> bool:
+    """A string, number or null that JSON can carry back: not 1e999, no half of a surrogate pair."""
+    if isinstance(rpc_id, dict | list | bool):
+        return False
+    try:
+        return bool(json.dumps(rpc_id, ensure_ascii=False, allow_nan=False).encode())
+    except ValueError:
+        return False
+
+
+def _is_disguised(envelope: dict) -> bool:
+    """`Params` or `METHOD`: a server that ignores case would read what was not checked here."""
+    return any(plain(name) in ENVELOPE and name not in ENVELOPE for name in envelope)
+
+
 def plain(name: str) -> str:
-    """ProtoJSON reads `taskId` and `task_id` as one member (proto3 JSON mapping); so must whoever checks it."""
+    """ProtoJSON reads `taskId` and `task_id` as one member (proto3 JSON mapping), ASP.NET `TaskId` too."""
     return name.replace("_", "").lower()
 
 
@@ -256,16 +287,19 @@ def _values(members: dict, name: str) -> list[Any]:
 
 
 def _texts(members: dict, name: str) -> list[str]:
-    values = _values(members, name)
-    if not all(isinstance(value, str) for value in values):
-        raise Unreadable("not_a_request")
-    return values
+    return _ids(_values(members, name))
 
 
 def _many(members: dict, name: str) -> list[str]:
-    texts = [text for value in _values(members, name) for text in (value if isinstance(value, list) else [value])]
+    return _ids(text for value in _values(members, name) for text in (value if isinstance(value, list) else [value]))
+
+
+def _ids(values: Iterable[Any]) -> list[str]:
+    texts = list(values)
     if not all(isinstance(text, str) for text in texts):
         raise Unreadable("not_a_request")
+    if not all(map(can_be_kept, texts)):
+        raise Unreadable("id_unusable")
     return texts
 
 

@@ -19,6 +19,7 @@ from portal.projects.models import Project
 from tests import factories
 from tests.fakes.a2a_server import A2AServer
 from tests.fakes.server import listening_socket, serve, url_of
+from tests.fakes.stock_client import TLS
 
 
 @dataclass
@@ -54,10 +55,12 @@ class Line:
 
     def post(self, body=None, *, path: str = "", headers: dict | None = None, **options) -> httpx.Response:
         """One request as a plain HTTP client makes it, with the agent key."""
-        return httpx.post(f"{self.url}{path}", json=body, headers=self.headers | (headers or {}), timeout=10, **options)
+        return httpx.post(
+            f"{self.url}{path}", json=body, headers=self.headers | (headers or {}), timeout=10, verify=TLS, **options
+        )
 
     def get(self, path: str, headers: dict | None = None) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", headers=self.headers | (headers or {}), timeout=10)
+        return httpx.get(f"{self.url}{path}", headers=self.headers | (headers or {}), timeout=10, verify=TLS)
 
 
 def rpc(method: str = "SendMessage", params: dict | None = None, **more) -> dict:
