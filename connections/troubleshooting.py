@@ -466,7 +466,13 @@ _CALLER = _rows(
     (
         "agent_key_unknown",
         "The agent key is not known",
-        "The key was revoked, its agent was deleted, or it belongs to another portal.",
+        "It was mistyped, its agent was deleted, or it belongs to another portal.",
+        "Copy the whole key again, or make a new one on the agent's page.",
+    ),
+    (
+        "agent_key_revoked",
+        "The agent key was revoked",
+        "A person who may manage the agent has revoked this key.",
         "Make a new key on the agent's page.",
     ),
     (
@@ -500,12 +506,6 @@ _CALLER = _rows(
         "Send the headers Authorization, x-ms-user-identity and A2A-Version once each.",
     ),
     (
-        "batch",
-        "A batch of requests is not accepted",
-        "A2A has no JSON-RPC batches.",
-        "Send one request at a time.",
-    ),
-    (
         "header_malformed",
         "A header of the request can't be passed on",
         "Its value has letters outside ASCII, which endpoints read differently.",
@@ -516,6 +516,12 @@ _CALLER = _rows(
         "The request names a task or context with an unusable id",
         "An id may have 256 characters, and no NUL or half of a surrogate pair among them.",
         "Send the id as the endpoint gave it.",
+    ),
+    (
+        "batch",
+        "A batch of requests is not accepted",
+        "A2A has no JSON-RPC batches.",
+        "Send one request at a time.",
     ),
     (
         "not_utf8",

@@ -64,21 +64,21 @@ class Admission:
         self._recorded = owners.Known()
 
     async def key(self, exchange: Exchange) -> AgentKey:
-        """The agent key that the request came with. Raises Refused with a code that means HTTP 401."""
+        """The agent key that the request came with, live or not. Raises Refused with a code that means HTTP 401."""
         scheme, _, text = exchange.header("authorization").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise Refused("agent_key_missing")
         presented = Presented.parse(text.strip())
         if presented is None:
             raise Refused("agent_key_malformed")
-        return await self._counted(presented)
+        return await self._known_key(presented)
 
-    async def _counted(self, presented: Presented) -> AgentKey:
+    async def _known_key(self, presented: Presented) -> AgentKey:
         prefix = presented.prefix
         key = await self._fresh.get(("key", prefix), lambda: lookups.key_by_prefix(prefix))
-        if key is None or not presented.matches(key) or key.revoked_at is not None:
+        if key is None or not presented.matches(key):
             raise Refused("agent_key_unknown")
-        return _live(key)
+        return key
 
     async def connection(self, key: AgentKey, exchange: Exchange) -> Connection:
         address, agent = exchange.address, key.agent
@@ -93,8 +93,9 @@ class Admission:
         return connection
 
     async def user(self, key: AgentKey, exchange: Exchange) -> User | None:
-        identity = exchange.header("x-ms-user-identity")
-        return await self._spoken(key.agent, identity) if identity else None
+        if not exchange.has("x-ms-user-identity"):
+            return None
+        return await self._spoken(key.agent, exchange.header("x-ms-user-identity"))
 
     async def _spoken(self, agent: Agent, identity: str) -> User:
         found = await self._fresh.get(
@@ -109,9 +110,9 @@ class Admission:
         """Raises Refused when what allowed an open stream has been taken away."""
         key, agent, connection = admitted.key, admitted.agent, admitted.connection
         current = await self._fresh.get(("key", key.prefix), lambda: lookups.key_by_prefix(key.prefix))
-        if current is None or current.revoked_at is not None:
+        if current is None:
             raise Refused("agent_key_unknown")
-        _live(current)
+        check_live(current)
         project, name = connection.project.name, connection.name
         current = await self._fresh.get(
             ("connection", agent.id, project, name), lambda: lookups.connection_for(agent, project, name)
@@ -158,9 +159,9 @@ class Admission:
         """
         owner, conversation = admitted.owner, admitted.conversation
         tasks, contexts = [n.task for n in names], [n.context for n in names]
-        seen = self._recorded if conversation else self._known
         if not all(map(can_be_kept, [*tasks, *contexts])):
             raise Refused("endpoint_id_unusable")
+        seen = self._recorded if conversation else self._known
         if not seen.has(owner, tasks, contexts):
             await self._record(conversation, owner, names)
             seen.add(owner, tasks, contexts)
@@ -180,12 +181,14 @@ class Admission:
         return await self._threads.run(owners.mine, admitted.owner, tasks)
 
 
-def _live(key: AgentKey) -> AgentKey:
+def check_live(key: AgentKey) -> None:
+    """Raises Refused with a code that means HTTP 401."""
+    if key.revoked_at is not None:
+        raise Refused("agent_key_revoked")
     if not key.is_live:
         raise Refused("agent_key_expired")
     if key.agent.disabled_at is not None:
         raise Refused("agent_disabled")
-    return key
 
 
 def _target(connection: Connection, asked: Asked) -> str:
@@ -198,10 +201,10 @@ def _target(connection: Connection, asked: Asked) -> str:
         speaking = [each for each in speaking if each.get("tenant") == asked.tenant]
     if not speaking:
         raise Refused("undeclared_tenant")
+    speaking.sort(key=lambda each: each["version"] != spelling.version)
     url = speaking[0]["url"]
     return url.rstrip("/") + asked.path if spelling.binding == HTTP_JSON else url
 
-    speaking.sort(key=lambda each: each["version"] != spelling.version)
 
 def limits_of(connection: Connection) -> tuple[int, int]:
     """(calls a minute, calls at once) for each agent."""

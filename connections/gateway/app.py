@@ -18,7 +18,6 @@ from connections.gateway.exchange import ClientGone, Exchange
 from connections.gateway.freshness import Fresh
 from connections.gateway.limits import Limits
 from connections.gateway.open_streams import OpenStreams
-from connections.gateway.refusals import Refused
 from connections.gateway.threads import Threads
 from portal import installation, vault
 from portal.audit.context import current_request
@@ -77,20 +76,17 @@ class Gateway:
 
     async def _serve(self, exchange: Exchange) -> None:
         token = current_request.set(exchange.request_id)
+        call = Call(self, exchange)
         try:
-            await Call(self, exchange).pass_through()
+            await call.pass_through()
         except ClientGone:
             pass
         except Exception as error:  # noqa: BLE001 -- the last door: an answer, and nothing of the cause in it
             logger.error("%s: the gateway failed: %s", exchange.request_id, _described(error))
-            await self._apologise(exchange)
+            with contextlib.suppress(Exception):
+                await call.fail()
         finally:
             current_request.reset(token)
-
-    async def _apologise(self, exchange: Exchange) -> None:
-        if not exchange.started:
-            with contextlib.suppress(Exception):
-                await Call(self, exchange).refuse(Refused("internal"))
 
 
 def _unfit() -> str:

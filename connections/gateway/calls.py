@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 
 from connections import agent_card
 from connections.gateway import answers, owners, refusals, sse, waiting
-from connections.gateway.admission import Admitted, limits_of
+from connections.gateway.admission import Admitted, check_live, limits_of
 from connections.gateway.exchange import ClientGone, Exchange
 from connections.gateway.forwarding import Forwarding, Seen
 from connections.gateway.journal import Journal
@@ -62,6 +62,8 @@ class Call:
         if self._exchange.address is None:
             raise Refused("unknown_path")
         self._journal.key = key = await self._gateway.admission.key(self._exchange)
+        check_live(key)
+        self._journal.is_stranger = False
         return key
 
     async def _reached(self, key: AgentKey) -> tuple[Connection, Caller]:
@@ -74,6 +76,8 @@ class Call:
     async def _carry(self, key: AgentKey) -> None:
         body = await self._exchange.body(settings.GATEWAY_MAX_REQUEST)
         asked = self._understood(body)
+        # Again: a body may take its time, and the key may be gone by then (T11).
+        key = await self._identified()
         connection, caller = await self._reached(key)
         leave = self._gateway.limits.enter(key.agent_id, connection.id, *limits_of(connection))
         try:
@@ -211,6 +215,10 @@ class Call:
         self._journal.status = refused.facts.get("status")
         self._journal.ended(_outcome_of(refused), refused.code)
 
+    async def fail(self) -> None:
+        """After an error that nobody expected: an answer in the caller's spelling and an outcome, without its cause."""
+        await self._turn_away(Refused("internal"))
+
     async def refuse(self, refused: Refused) -> None:
         """Answers with the refusal, spelled as the caller asked. On a stream that has begun it is the last event."""
         data = refusals.body(refused, self._spelling, self._rpc_id, self._exchange.request_id)
@@ -243,13 +251,6 @@ def _asks_about_the_connection(exchange: Exchange) -> bool:
     return exchange.method == "GET" and exchange.address.rest in (CARD_PATH, CONSENT_STATUS)
 
 
-def _refuse_encodings(exchange: Exchange) -> None:
-    """The body is read as UTF-8 and nothing else: another reading would show the endpoint another request."""
-    _, *parameters = exchange.header("content-type").lower().split(";")
-    pairs = [parameter.partition("=") for parameter in parameters]
-    charsets = {value.strip(" \t\"'") for name, _, value in pairs if name.strip().startswith("charset")}
-    if charsets - {"utf-8", "utf8"} or exchange.header("content-encoding") not in ("", "identity"):
-        raise Refused("not_utf8")
 def _version_asked(exchange: Exchange) -> str:
     """The header, or the query parameter that A2A 1.0 (3.6.1) also knows. Two that differ can't both be right."""
     header = exchange.header("a2a-version")
@@ -259,6 +260,13 @@ def _version_asked(exchange: Exchange) -> str:
     return header or (named[0] if named else "")
 
 
+def _refuse_encodings(exchange: Exchange) -> None:
+    """The body is read as UTF-8 and nothing else: another reading would show the endpoint another request."""
+    _, *parameters = exchange.header("content-type").lower().split(";")
+    pairs = [parameter.partition("=") for parameter in parameters]
+    charsets = {value.strip(" \t\"'") for name, _, value in pairs if name.strip().startswith("charset")}
+    if charsets - {"utf-8", "utf8"} or exchange.header("content-encoding") not in ("", "identity"):
+        raise Refused("not_utf8")
 
 
 def card_of(connection: Connection) -> dict:

@@ -54,6 +54,11 @@ class Exchange:
             raise Refused("duplicate_header")
         return values[0].decode("latin-1").strip() if values else ""
 
+    def has(self, name: str) -> bool:
+        """Whether the header came at all; one with nothing in it counts."""
+        wanted = name.encode()
+        return any(key == wanted for key, _ in self._headers)
+
     def headers(self, names: Iterable[bytes]) -> list[tuple[str, str]]:
         """Those of `names` (lower case) that came, as they came."""
         wanted = frozenset(names)

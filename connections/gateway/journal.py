@@ -30,6 +30,7 @@ class Journal:
         self._exchange = exchange
         self._began = time.monotonic()
         self._attempt: dict | None = None
+        self.is_stranger = True
         self.key: AgentKey | None = None
         self.connection: Connection | None = None
         self.user: User | None = None
@@ -62,7 +63,7 @@ class Journal:
         if self._attempt:
             row, self._attempt = log.outcome_of(self._attempt, outcome, **measured), None
             self._gateway.committer.outcome(row)
-        elif self.key or self._gateway.limits.may_note_stranger():
+        elif not self.is_stranger or self._gateway.limits.may_note_stranger():
             self._note(CALL_REFUSED, outcome, measured)
 
     def answered_here(self, method: str) -> None:
