@@ -23,3 +23,4 @@ SECRETS_CLEARED = Event(
 )
 CARD_CONFIRMED = Event("connection.card_confirmed", "Agent card confirmed", "{who} confirmed the card of {connection}")
 CONNECTION_CHECKED = Event("connection.checked", "Connection tested", "{who} tested {connection}")
+CARD_READ = Event("connection.card_read", "Agent card read", "{who} read the card of {connection} with its credential")

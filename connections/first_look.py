@@ -7,13 +7,16 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from connections import agent_card
+from connections import agent_card, events
 from connections.agent_card import Card, CardUnreadable, Interface, Suggestion
 from connections.drafts import Draft
 from connections.methods import method_of
 from connections.methods.base import Caller, ConsentRequired, CredentialUnavailable
 from connections.models import Connection
 from connections.troubleshooting import Entry, entry
+from portal.audit import log
+from portal.audit.events import Outcome
+from portal.users import User
 
 # What makes the address itself useless. Anything else may be better tomorrow: a connection can be saved without a card.
 ADDRESS_REFUSED = frozenset({"invalid_url", "address_blocked", "port_blocked", "https_needed", "name_not_found"})
@@ -69,6 +72,17 @@ def look(connection: Connection) -> Look:
         entry(reach.reason) if reach.reason else None,
         with_credentials=bool(headers) and found.url == connection.card_url,
     )
+
+
+def look_again(connection: Connection, by: User) -> Look:
+    """A saved connection's card. A stored credential that goes along is used by a person, and logged before it is."""
+    if not connection.sends_card_credentials:
+        return look(connection)
+    columns = {"project": connection.project, "connection": connection, "auth_method": connection.auth_method}
+    finish = log.begin(events.CARD_READ, log.Actor.of(by), **columns, target=connection.card_url)
+    seen = look(connection)
+    finish(Outcome.SUCCEEDED if seen.card else Outcome.FAILED, reason=seen.problem.code if seen.problem else "")
+    return seen
 
 
 def digest_of(card: dict | None) -> str:
