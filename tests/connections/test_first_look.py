@@ -4,17 +4,12 @@ import pytest
 
 from connections.first_look import look_again
 from portal.audit.models import LogRow
-from tests.connections.test_probes import CARD, KEY, authority, connection_to  # noqa: F401 -- a fixture
+from tests.connections.test_probes import CARD, KEY, connection_to
 from tests.outbound.raw_server import answering, raw_server, reply
 
 
 @pytest.mark.parametrize("chosen", [True, False], ids=["with the credential", "without"])
-def test_reading_a_card_with_the_stored_credential_is_a_use_that_the_log_knows(
-    project,
-    ana,
-    authority,
-    chosen,  # noqa: F811 -- a fixture
-):
+def test_reading_a_card_with_the_stored_credential_is_a_use_that_the_log_knows(project, ana, authority, chosen):
     with raw_server(answering(reply(json.dumps(CARD).encode())), tls=authority.server("127.0.0.1")) as server:
         connection = connection_to(project, server.url("/a2a"), send_credentials_for_card=chosen)
         look_again(connection, ana)

@@ -23,7 +23,6 @@ from tests.factories import make_connection
 from tests.fakes import hostile_tcp
 from tests.fakes.a2a_server import SPELLINGS
 from tests.fakes.server import serve
-from tests.outbound.authority import Authority
 from tests.outbound.raw_server import answering, raw_server, reply
 
 pytest_plugins = ["tests.fakes.fixtures"]
@@ -61,13 +60,6 @@ def endpoint():
     yield start
     for context in running:
         context.__exit__(None, None, None)
-
-
-@pytest.fixture
-def authority(tmp_path, settings):
-    made = Authority(tmp_path)
-    settings.OUTBOUND_CA_FILE = made.file
-    return made
 
 
 def rows():
