@@ -625,6 +625,12 @@ _ACCESS = [
             "Enable the connection on its page if it should work again.",
         ),
         (
+            "credential_withdrawn",
+            "The permission behind this call was taken back",
+            "While the answer was coming, the user or an administrator withdrew what the call was made with.",
+            "Send the message again; where the user has to consent first, the answer has the link.",
+        ),
+        (
             "may_not_speak",
             "The agent may not speak for users",
             "The request names a user, and no owner has allowed this agent to say for whom it calls.",

@@ -30,6 +30,7 @@ class OAuthIdentityPassthrough(AuthMethod):
         SecretField("client_secret", "Client secret", "Only if the provider requires one.", required=False),
     )
     guidance_template = "consent/method.html"
+    may_wait = True
 
     def addresses(self, connection: Connection, secret_field: str) -> tuple[str, ...]:
         return Terms.now(connection).refresh_token_addresses

@@ -12,6 +12,7 @@ from connections.gateway.freshness import Fresh
 from connections.gateway.refusals import Refused
 from connections.gateway.spelling import HTTP_JSON, Asked
 from connections.gateway.threads import Threads
+from connections.methods import method_of
 from connections.methods.base import Caller
 from connections.models import Connection
 from portal.agents.keys import Presented
@@ -123,6 +124,12 @@ class Admission:
             raise Refused("connection_disabled")
         if admitted.user:
             await self._spoken(agent, str(admitted.user.id))
+        await self._credential_stands(admitted)
+
+    async def _credential_stands(self, admitted: Admitted) -> None:
+        method, connection, caller = method_of(admitted.connection), admitted.connection, admitted.caller
+        if not await self._fresh.get(("stands", admitted.owner), lambda: method.stands(connection, caller)):
+            raise Refused("credential_withdrawn")
 
     async def admit(self, key: AgentKey, connection: Connection, user: User | None, asked: Asked) -> Admitted:
         """Checks what the request itself names: ids of its own, an interface that exists, a declared tenant."""

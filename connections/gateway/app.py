@@ -19,6 +19,7 @@ from connections.gateway.freshness import Fresh
 from connections.gateway.limits import Limits
 from connections.gateway.open_streams import OpenStreams
 from connections.gateway.threads import Threads
+from connections.gateway.together import Together
 from portal import installation, vault
 from portal.audit.context import current_request
 from portal.audit.log import Committer
@@ -35,6 +36,7 @@ class Gateway:
         self.fresh = Fresh(self.threads)
         self.admission = Admission(self.fresh, self.threads)
         self.limits = Limits()
+        self.together = Together()
         self.client = Client()
         self.streams = OpenStreams(self.admission)
         self._committer: Committer | None = None

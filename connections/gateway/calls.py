@@ -1,6 +1,7 @@
 """One call, from the request to the outcome's row. Read `Call.pass_through` first: it is the whole way."""
 
 import asyncio
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -142,10 +143,7 @@ class Call:
 
     async def _credential(self, admitted: Admitted) -> Credential:
         method = method_of(admitted.connection)
-        try:
-            return await self._gateway.threads.run(method.credential, admitted.connection, admitted.caller)
-        except CredentialUnavailable as unavailable:
-            raise Refused(unavailable.code) from None
+        return await self._from_method(admitted, "credential", method.credential)
 
     async def _forward(self, admitted: Admitted, credential: Credential, body: bytes) -> Seen:
         """Once, and once more where the method has a better credential after a 401."""
@@ -163,8 +161,17 @@ class Call:
 
     async def _renewed(self, admitted: Admitted, refused: Credential) -> Credential | None:
         method = method_of(admitted.connection)
+        return await self._from_method(admitted, ("renew", refused.generation), method.renew, refused)
+
+    async def _from_method(self, admitted: Admitted, what: Hashable, ask: Callable, *more: object):
+        """What the method says, in a thread. Where it may wait for a provider, callers of one owner wait together."""
+        threads = self._gateway.threads
         try:
-            return await self._gateway.threads.run(method.renew, admitted.connection, admitted.caller, refused)
+            if not method_of(admitted.connection).may_wait:
+                return await threads.run(ask, admitted.connection, admitted.caller, *more)
+            return await self._gateway.together.run(
+                (admitted.owner, what), lambda: threads.run(ask, admitted.connection, admitted.caller, *more)
+            )
         except CredentialUnavailable as unavailable:
             raise Refused(unavailable.code) from None
 

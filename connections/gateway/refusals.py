@@ -46,6 +46,7 @@ KINDS = {
     "agent_disabled": Kind(NOT_PERMITTED, 401, "UNAUTHENTICATED"),
     "connection_unknown": _PERMITTED,
     "connection_disabled": _PERMITTED,
+    "credential_withdrawn": _PERMITTED,
     "may_not_speak": _PERMITTED,
     "user_unknown": _PERMITTED,
     "not_json": Kind(-32700, 400, "INVALID_ARGUMENT", "JSON_PARSE_ERROR"),

@@ -111,6 +111,8 @@ class AuthMethod:
     settings_form: ClassVar[type[SettingsForm]] = SettingsForm
     secret_fields: ClassVar[Sequence[SecretField]] = ()
     guidance_template: ClassVar[str | None] = None
+    # True where `credential` and `renew` may wait for somebody else, such as a provider that refreshes a token.
+    may_wait: ClassVar[bool] = False
 
     def check_secrets(self, entered: Sequence["NewSecret"]) -> dict[tuple[str, int, str], str]:
         """What is wrong with the secrets of the form: {(field, position, "name" or "value"): sentence}.
