@@ -108,7 +108,11 @@ DATABASES = {
         env.text("DATABASE_URL"), conn_max_age=600, conn_health_checks=True, disable_server_side_cursors=True
     )
 }
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
+# A Unix socket stands in the query, ?host=/run/postgresql: as the URL's host it would lose its capitals.
+DATABASES["default"]["HOST"] = (
+    DATABASES["default"].setdefault("OPTIONS", {}).pop("host", "") or DATABASES["default"]["HOST"]
+)
+DATABASES["default"]["OPTIONS"]["options"] = (
     "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=15000"
 )
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}}
