@@ -230,6 +230,8 @@ class Committer:
     def attempt(self, row: dict, used: Iterable[uuid.UUID] = ()) -> Future:
         """Queues an attempt. The future's result is None once the row is committed, or the failure."""
         done: Future = Future()
+        # Under way from here: a caller that leaves can't cancel it, for a cancelled one would refuse its result.
+        done.set_running_or_notify_cancel()
         self._put(_Entry(row | {"kind": LogRow.Kind.ATTEMPT.value}, tuple(used), done), urgent=True)
         return done
 
@@ -297,7 +299,7 @@ class Committer:
                 entry.done.set_exception(LogUnavailable())
         outcomes = [entry for entry in batch if not entry.done]
         with self._wake:
-            self._waiting.extendleft(reversed(outcomes[: self.KEPT_OUTCOMES - len(self._waiting)]))
+            self._waiting.extendleft(reversed(outcomes[: max(0, self.KEPT_OUTCOMES - len(self._waiting))]))
         time.sleep(0.1)
 
     def _note_uses(self, batch: list[_Entry]) -> None:
