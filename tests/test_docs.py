@@ -184,6 +184,12 @@ def test_the_readme_promises_the_methods_that_are_installed():
     assert works == {method.label for method in methods()}
 
 
+def test_every_package_that_runs_has_its_reason():
+    lines = [line for line in read("requirements.txt").splitlines() if line and not line.startswith("#")]
+    named = {name.lower() for name in spans(read("docs/decisions/dependencies.md"))}
+    assert {re.split(r"[\[=]", line)[0].lower() for line in lines} <= named
+
+
 @pytest.mark.django_db
 def test_the_developers_page_has_the_portals_own_snippets(project):
     connection = factories.make_connection(project, name="ledger-agent")
