@@ -1,9 +1,10 @@
 """The a2a-sdk's own server as the endpoint of contract tests, with a record of all that reached it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
+from a2a.server.agent_execution import AgentExecutor
 from a2a.server.context import ServerCallContext
 from a2a.server.request_handlers import DefaultRequestHandler
 from a2a.server.routes import (
@@ -50,6 +51,8 @@ def a2a_server(
     spellings: tuple[tuple[str, str], ...] = SPELLINGS,
     card_below: str | None = None,
     card_is_public: bool = True,
+    executor: AgentExecutor | None = None,
+    door: Callable[[ASGIApp, str], ASGIApp] | None = None,
 ) -> Iterator[A2AServer]:
     """Run a fake endpoint at `path` of a free loopback port.
 
@@ -57,12 +60,16 @@ def a2a_server(
     spellings: (binding, version) pairs that the card declares; the server itself always speaks all four.
     card_below: where the card is, "" for the origin itself; None means below the endpoint.
     card_is_public: False asks for the header there too.
+    executor: what works through messages, if not `CommandExecutor`.
+    door: (application, path of the card) to the application with a lock of one's own in front.
     """
     sock, received = listening_socket(), []
     origin = url_of(sock)
     card = fake_card(origin + path, spellings)
     card_path = (path if card_below is None else card_below) + AGENT_CARD_WELL_KNOWN_PATH
-    app: ASGIApp = _application(card, path, card_path)
+    app: ASGIApp = _application(card, path, card_path, executor or CommandExecutor())
+    if door:
+        app = door(app, card_path)
     if required_header:
         app = Gate(app, *required_header, public_path=card_path if card_is_public else None)
     with serve(Recorder(SmallPieces(app), received), at=sock):
@@ -94,8 +101,8 @@ def extended(card: AgentCard) -> AgentCard:
     return longer
 
 
-def _application(card: AgentCard, path: str, card_path: str) -> Starlette:
-    handler = DefaultRequestHandler(CommandExecutor(), InMemoryTaskStore(), card, extended_agent_card=extended(card))
+def _application(card: AgentCard, path: str, card_path: str, executor: AgentExecutor) -> Starlette:
+    handler = DefaultRequestHandler(executor, InMemoryTaskStore(), card, extended_agent_card=extended(card))
 
     async def current_card(_: AgentCard) -> AgentCard:
         return card
