@@ -6,7 +6,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.fakes.a2a_server import A2AServer, a2a_server
+from tests.fakes.authorization_server import FakeProvider, authorization_server
 from tests.fakes.hostile import Hostile, hostile_server
+from tests.fakes.hostile_provider import HostileProvider, hostile_provider
+from tests.fakes.resource import Resource, resource
 from tests.fakes.server import RawHandler, Served, serve_raw
 
 
@@ -28,3 +31,24 @@ def raw_endpoint() -> Iterator[Callable[[RawHandler], Served]]:
     """Start a raw TCP server with a handler of `hostile_tcp` or one's own."""
     with contextlib.ExitStack() as running:
         yield lambda handler: running.enter_context(serve_raw(handler))
+
+
+@pytest.fixture
+def provider() -> Iterator[Callable[..., FakeProvider]]:
+    """Start an authorization server; arguments as of `authorization_server`: access_seconds, grace_seconds, pkce …"""
+    with contextlib.ExitStack() as running:
+        yield lambda **options: running.enter_context(authorization_server(**options))
+
+
+@pytest.fixture
+def resource_of() -> Iterator[Callable[..., Resource]]:
+    """Start an A2A endpoint that takes only the tokens of the provider given; arguments as of `resource`."""
+    with contextlib.ExitStack() as running:
+        yield lambda provider, **options: running.enter_context(resource(provider, **options))
+
+
+@pytest.fixture
+def evil_provider() -> Iterator[Callable[[FakeProvider], HostileProvider]]:
+    """Start a provider that preys on the honest one given."""
+    with contextlib.ExitStack() as running:
+        yield lambda honest: running.enter_context(hostile_provider(honest))
