@@ -35,7 +35,11 @@ class DemoExecutor(AgentExecutor):
         if re.search(r"\bfail\b", question, re.IGNORECASE):
             await updater.failed(self._says(updater, "That did not work, because you asked for a failure."))
         else:
-            await self._finish(updater, self._answer(question))
+            await self._finish(updater, self.answer_to(question, context))
+
+    def answer_to(self, question: str, context: RequestContext) -> Answer:
+        """What to say; `context` tells who asks, for an agent that cares."""
+        return self._answer(question)
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
         updater = TaskUpdater(event_queue, context.task_id, context.context_id)

@@ -1,4 +1,4 @@
-"""The agent cards of the demo's two agents, in both dialects and both bindings."""
+"""The agent cards of the demo's agents, in both dialects and both bindings."""
 
 from a2a.types import (
     AgentCapabilities,
@@ -7,10 +7,15 @@ from a2a.types import (
     AgentProvider,
     AgentSkill,
     APIKeySecurityScheme,
+    AuthorizationCodeOAuthFlow,
+    OAuth2SecurityScheme,
+    OAuthFlows,
     SecurityRequirement,
     SecurityScheme,
     StringList,
 )
+
+from demo.provider.settings import Addresses
 
 # The first is the one a client prefers; a 0.3 entry makes the SDK write the 0.3 fields into the same card.
 SPELLINGS = (("JSONRPC", "1.0"), ("HTTP+JSON", "1.0"), ("JSONRPC", "0.3"), ("HTTP+JSON", "0.3"))
@@ -28,6 +33,26 @@ def ledger_card(url: str, key_header: str) -> AgentCard:
 def weather_card(url: str) -> AgentCard:
     """The card of the agent at `url` that asks for nothing."""
     return _card(url, "Weather", "Says what the weather will be tomorrow", WEATHER_SKILLS)
+
+
+def review_card(url: str, provider: Addresses, scopes: dict[str, str]) -> AgentCard:
+    """The card of the agent at `url` that acts as an account of `provider`; `scopes` have a sentence each."""
+    card = _card(url, "Review agent", "Reads and comments on your pull requests", REVIEW_SKILLS)
+    flow = AuthorizationCodeOAuthFlow(
+        authorization_url=provider.authorize,
+        token_url=provider.token,
+        refresh_url=provider.token,
+        scopes=scopes,
+        pkce_required=True,
+    )
+    scheme = OAuth2SecurityScheme(
+        description="Acts as you at Octo",
+        flows=OAuthFlows(authorization_code=flow),
+        oauth2_metadata_url=provider.metadata,
+    )
+    card.security_schemes["octo"].CopyFrom(SecurityScheme(oauth2_security_scheme=scheme))
+    card.security_requirements.append(SecurityRequirement(schemes={"octo": StringList(list=["reviews:read"])}))
+    return card
 
 
 def _card(url: str, name: str, description: str, skills: tuple[AgentSkill, ...]) -> AgentCard:
@@ -57,3 +82,7 @@ LEDGER_SKILLS = (
     _skill("monthly_close", "Monthly close", "What is still open this month", "What is open before the close?"),
 )
 WEATHER_SKILLS = (_skill("forecast", "Forecast", "Tomorrow's weather in a place", "What is the weather in Stockholm?"),)
+REVIEW_SKILLS = (
+    _skill("waiting_reviews", "Waiting reviews", "The pull requests that wait for you", "What waits for my review?"),
+    _skill("comment", "Comment", "Comments on a pull request in your name", "Comment on octo/portal#12: looks good"),
+)

@@ -1,35 +1,34 @@
-"""The demo's endpoint: two A2A agents on one loopback port, `/ledger` behind an API key and `/weather` open.
+"""The demo's endpoint: three A2A agents and a provider of accounts on one loopback port.
 
-    python -m demo.endpoint       DEMO_ENDPOINT_PORT (8100), DEMO_ENDPOINT_KEY (what /ledger asks for)
+`/ledger` is behind an API key, `/weather` open, `/review` behind the tokens of the provider at `/provider`.
+
+    python -m demo.endpoint       DEMO_ENDPOINT_PORT (8100), DEMO_ENDPOINT_KEY (what /ledger asks for),
+                                  DEMO_PROVIDER_FILE (keeps the provider's clients and tokens; unset: in memory only)
 
 It opens no connection of its own, and logs neither headers nor messages.
 """
 
 import contextlib
-import hmac
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from a2a.server.request_handlers import DefaultRequestHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
 from a2a.server.tasks import InMemoryTaskStore
 from a2a.types import AgentCard
-from a2a.utils.constants import AGENT_CARD_WELL_KNOWN_PATH
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from demo.agent import DemoExecutor
 from demo.answers import ledger, weather
-from demo.cards import ledger_card, weather_card
-
-KEY_HEADER = "x-api-key"
-Lock = Callable[[Headers], bool]
+from demo.authorization_server import Provider
+from demo.cards import ledger_card, review_card, weather_card
+from demo.locks import KEY_HEADER, Lock, Locks, api_key, bearer
+from demo.reviews import READ, ReviewExecutor
 
 
 @dataclass(frozen=True)
@@ -40,41 +39,6 @@ class MountedAgent:
     card: AgentCard
     executor: DemoExecutor
     lock: Lock | None = None
-
-
-class Locks:
-    """Answer 401 in front of each agent whose lock does not open; an agent's card stays public."""
-
-    def __init__(self, app: ASGIApp, locks: dict[str, Lock]) -> None:
-        self._app = app
-        self._locks = locks
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._may_enter(scope["path"], Headers(scope=scope)):
-            await _refusal()(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    def _may_enter(self, path: str, headers: Headers) -> bool:
-        agent = "/" + path.lstrip("/").partition("/")[0]
-        lock = self._locks.get(agent)
-        return lock is None or path == agent + AGENT_CARD_WELL_KNOWN_PATH or lock(headers)
-
-
-def _refusal() -> JSONResponse:
-    # RFC 9110 section 11.6.1 asks for a challenge; there is no registered scheme for API keys.
-    return JSONResponse(
-        {"error": "The ledger needs its access key."},
-        401,
-        {"WWW-Authenticate": f'ApiKey header="{KEY_HEADER}"'},
-    )
-
-
-def api_key(expected: str) -> Lock:
-    """A lock that opens for requests whose x-api-key is `expected`. Raises ValueError for an empty key."""
-    if not expected:
-        raise ValueError("DEMO_ENDPOINT_KEY is empty. Set it to the key that the ledger agent is to ask for.")
-    return lambda headers: hmac.compare_digest(headers.get(KEY_HEADER, "").encode(), expected.encode())
 
 
 def demo_agents(origin: str, key: str) -> list[MountedAgent]:
@@ -90,8 +54,15 @@ def demo_agents(origin: str, key: str) -> list[MountedAgent]:
     ]
 
 
-def endpoint(agents: list[MountedAgent]) -> Starlette:
-    """The ASGI application that serves `agents`."""
+def review_agent(origin: str, provider: Provider) -> MountedAgent:
+    """The agent below `origin` that acts as an account of `provider`."""
+    scopes = {name: sentence for name, sentence in provider.settings.scopes.items() if name.startswith("reviews:")}
+    url = f"{origin}/review"
+    return MountedAgent("/review", review_card(url, provider.at, scopes), ReviewExecutor(), bearer(provider, READ))
+
+
+def endpoint(agents: list[MountedAgent], provider: Provider | None = None) -> Starlette:
+    """The ASGI application that serves `agents`, and `provider` where its issuer says."""
     handlers = [DefaultRequestHandler(a.executor, InMemoryTaskStore(), a.card) for a in agents]
 
     @contextlib.asynccontextmanager
@@ -101,6 +72,7 @@ def endpoint(agents: list[MountedAgent]) -> Starlette:
             await handler.aclose()
 
     routes = [route for agent, handler in zip(agents, handlers, strict=True) for route in _routes(agent, handler)]
+    routes += provider.routes() if provider else []
     locks = {agent.path: agent.lock for agent in agents if agent.lock}
     return Starlette(routes=routes, middleware=[Middleware(Locks, locks=locks)], lifespan=lifespan)
 
@@ -120,9 +92,18 @@ def _routes(agent: MountedAgent, handler: DefaultRequestHandler) -> list[BaseRou
     ]
 
 
+def demo_endpoint(origin: str, key: str, kept_in: Path | None = None) -> Starlette:
+    """The whole of the demo at `origin`; the provider's issuer is `<origin>/provider`."""
+    provider = Provider(f"{origin}/provider", kept_in=kept_in)
+    return endpoint([*demo_agents(origin, key), review_agent(origin, provider)], provider)
+
+
 def main() -> None:
     port = int(os.environ.get("DEMO_ENDPOINT_PORT", "8100"))
-    app = endpoint(demo_agents(f"http://127.0.0.1:{port}", os.environ.get("DEMO_ENDPOINT_KEY", "")))
+    file = os.environ.get("DEMO_PROVIDER_FILE")
+    app = demo_endpoint(
+        f"http://127.0.0.1:{port}", os.environ.get("DEMO_ENDPOINT_KEY", ""), Path(file) if file else None
+    )
     uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
 
 
