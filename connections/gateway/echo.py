@@ -9,8 +9,9 @@ from connections.methods.base import Credential
 
 REPLACEMENT = b"[REDACTED]"
 SHORTEST = 8
-# One letter written as JSON or a URL may write it: \u002b, %2B, \/.
+# One letter written as JSON or a URL may write it: \u002b, %2B, \/. To look for what begins one first is far quicker.
 ESCAPE = re.compile(rb'\\u00([0-7][0-9a-fA-F])|%([0-7][0-9a-fA-F])|\\(["/\\])')
+ALWAYS, SELDOM = (b"\\u00", b"%"), (b'"', b"/", b"\\")
 
 
 class Echo:
@@ -19,12 +20,13 @@ class Echo:
     def __init__(self, credential: Credential) -> None:
         spelled = {form for value in _values(credential) if len(value) >= SHORTEST for form in _spellings(value)}
         self._forms = sorted(spelled, key=len, reverse=True)
+        self._marks = [*ALWAYS, *(b"\\" + letter for letter in SELDOM if any(letter in form for form in spelled))]
 
     def cut(self, data: bytes) -> bytes:
         for form in self._forms:
             if form in data:
                 data = data.replace(form, REPLACEMENT)
-        return self._cut_escaped(data) if ESCAPE.search(data) else data
+        return self._cut_escaped(data) if any(mark in data for mark in self._marks) else data
 
     def _cut_escaped(self, data: bytes) -> bytes:
         """Encoders differ in which letters they escape, so any of a credential's may be."""
