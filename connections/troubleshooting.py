@@ -369,6 +369,12 @@ _ENDPOINT = _rows(
     (
         "endpoint_refuses_size",
         "The endpoint does not take a message of this size",
+    (
+        "endpoint_error",
+        "The endpoint answered with an error of A2A",
+        "It took the call and the credential, and could not do what was asked. Its own words were passed to the agent.",
+        "Look at what the agent got, or at the endpoint's log for this time.",
+    ),
         "The message is over the endpoint's own limit.",
         "Send a smaller message, or raise the limit at the endpoint.",
     ),
@@ -592,6 +598,18 @@ _CALLER = _rows(
     (
         "limit_concurrency",
         "Too many calls at once",
+    (
+        "client_left",
+        "The agent hung up before the answer was complete",
+        "It closed the connection, or something between it and this portal did. The endpoint was hung up on as well.",
+        "Nothing, if the agent meant it. Otherwise raise its timeout, or read the task to see how far it came.",
+    ),
+    (
+        "client_stalled",
+        "The agent stopped reading the answer",
+        "It kept the connection open, but took nothing more of the answer until the call's time was up.",
+        "Read the answer as it comes, or close the connection.",
+    ),
         "The agent has reached the limit of open calls through this connection.",
         "Wait until a call has ended. An administrator can raise the limit on the connection.",
     ),

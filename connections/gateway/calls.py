@@ -12,7 +12,7 @@ from connections import agent_card
 from connections.gateway import answers, owners, refusals, sse, waiting
 from connections.gateway.admission import Admitted, check_live, limits_of
 from connections.gateway.exchange import ClientGone, Exchange
-from connections.gateway.forwarding import Forwarding, Seen
+from connections.gateway.forwarding import Forwarding, Seen, seconds_for
 from connections.gateway.journal import Journal
 from connections.gateway.refusals import Refused
 from connections.gateway.spelling import HTTP_JSON, JSONRPC, V1, Asked, Spelling, Unreadable, read_http, read_rpc
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from connections.gateway.app import Gateway
 
 CONSENT_STATUS = "/consent-status"
+# Seconds beyond a call's limit, in which its own end may still be told. A client that doesn't read can't be told: its
+# call would never end, and the log would not know how it did.
+GRACE = 5.0
 # What the outbound door says, in the codes that the gateway's callers know.
 OUTBOUND = {
     "redirect": "endpoint_redirects",
@@ -109,19 +112,23 @@ class Call:
         withdrawn: list[Refused] = []
         try:
             with self._gateway.streams.held(work, admitted, withdrawn):
-                await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+                seconds = seconds_for(admitted) + GRACE
+                ended, _ = await asyncio.wait({work, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 if not work.done() and not self._exchange.ended:
                     work.cancel()
                 await asyncio.wait({work})
         finally:
             gone.cancel()
+            work.cancel()
         if not work.cancelled():
             work.result()
         elif withdrawn:
             raise withdrawn[0]
-        else:
-            self._journal.ended(Outcome.FAILED, "client_left")
+        elif ended or self._exchange.started:
+            self._journal.ended(Outcome.FAILED, "client_left" if ended else "client_stalled")
             raise ClientGone
+        else:
+            raise Refused("endpoint_timeout")
 
     async def _make(self, admitted: Admitted, body: bytes) -> None:
         await self._journal.attempt(admitted)

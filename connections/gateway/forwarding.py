@@ -37,6 +37,12 @@ class Seen:
     is_error: bool = False
 
 
+def seconds_for(admitted: Admitted) -> float:
+    """How long the call may take, to the last byte."""
+    streams = admitted.asked.spelling.streams
+    return settings.GATEWAY_STREAM_SECONDS if streams else settings.GATEWAY_CALL_SECONDS
+
+
 def request_headers(exchange: Exchange, admitted: Admitted, credential: Credential) -> list[tuple[str, str]]:
     """Allow-listed headers, then the credential: last, and each of its names exactly once (T06)."""
     reserved = {name.lower() for name, _ in credential.headers}
@@ -98,8 +104,7 @@ class Forwarding:
 
     def open(self, credential: Credential):
         """The request as an async context manager that gives the endpoint's Answer."""
-        spelling = self._admitted.asked.spelling
-        seconds = settings.GATEWAY_STREAM_SECONDS if spelling.streams else settings.GATEWAY_CALL_SECONDS
+        seconds = seconds_for(self._admitted)
         return self._client.stream(
             self._exchange.method,
             self._admitted.target + request_query(self._exchange, self._admitted),
