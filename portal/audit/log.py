@@ -19,7 +19,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -132,7 +132,7 @@ class Writer:
         self.confirmed += 1
 
     def pending(self) -> int:
-        """Rows of the open transaction. Django drops the hooks of a savepoint that was rolled back, so this is exact."""
+        """Rows of the open transaction; exact, because Django drops the hooks of a savepoint that was rolled back."""
         return sum(1 for _, hook, *_ in connection.run_on_commit if hook == self.confirm)
 
 
@@ -203,6 +203,7 @@ class _Entry:
     row: dict
     used: tuple[uuid.UUID, ...]
     done: Future | None
+    tried: bool = False
 
 
 class Committer:
@@ -273,33 +274,39 @@ class Committer:
 
     def _commit(self, batch: list[_Entry]) -> None:
         try:
-            writer = self._write(batch)
-        except Exception as error:
+            writer, count = self._write(batch)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, those who wait must hear of it
             # Whether the commit arrived is not known: this connection, and with it the writer, ends here.
             logger.error("The access log could not be written: %s", type(error).__name__)
             connection.close()
             self._fail(batch)
             return
-        writer.confirmed += len(batch)
+        writer.confirmed += count
         for entry in batch:
             if entry.done:
                 entry.done.set_result(None)
 
-    def _write(self, batch: list[_Entry]) -> Writer:
+    def _write(self, batch: list[_Entry]) -> tuple[Writer, int]:
         with transaction.atomic():
             writer = _writer()
-            _insert([entry.row for entry in batch], writer, after=writer.confirmed)
+            rows = _not_there_yet(batch)
+            if rows:
+                _insert(rows, writer, after=writer.confirmed)
             self._note_uses(batch)
-        return writer
+        return writer, len(rows)
 
     def _fail(self, batch: list[_Entry]) -> None:
         self._on_failure()
-        for entry in batch:
-            if entry.done:
-                entry.done.set_exception(LogUnavailable())
-        outcomes = [entry for entry in batch if not entry.done]
+        attempts = [replace(entry, tried=True) for entry in batch if entry.done]
+        outcomes = [replace(entry, tried=True) for entry in batch if not entry.done]
         with self._wake:
             self._waiting.extendleft(reversed(outcomes[: max(0, self.KEPT_OUTCOMES - len(self._waiting))]))
+        if attempts and outcomes:
+            # An outcome that can't be written must not keep attempts from it: these get a try of their own.
+            self._commit(attempts)
+            return
+        for entry in attempts:
+            entry.done.set_exception(LogUnavailable())
         time.sleep(0.1)
 
     def _note_uses(self, batch: list[_Entry]) -> None:
@@ -319,6 +326,13 @@ class Committer:
                 update_fields=["at"],
             )
             self._last_uses.update(dict.fromkeys(due, now))
+
+
+def _not_there_yet(batch: list[_Entry]) -> list[dict]:
+    """A commit whose answer was lost may have arrived after all; such a row is not written twice."""
+    tried = [entry.row["uid"] for entry in batch if entry.tried]
+    there = set(LogRow.objects.filter(uid__in=tried).values_list("uid", flat=True)) if tried else set()
+    return [entry.row for entry in batch if entry.row["uid"] not in there]
 
 
 class LogUnavailable(Exception):
