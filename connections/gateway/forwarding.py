@@ -169,7 +169,7 @@ class Forwarding:
     def _own_card(self, payload) -> object:
         card = answers.result_of(payload)
         if not isinstance(card, dict):
-            return payload
+            raise Refused("endpoint_not_a2a")
         connection = self._admitted.connection
         rewritten = agent_card.rewrite(card, connection.gateway_url, connection.interfaces)
         return rewritten if card is payload else payload | {"result": rewritten}
