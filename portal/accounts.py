@@ -4,7 +4,9 @@ There is no page to change one's e-mail address (`account_email` does not answer
 could change it could become somebody else.
 """
 
+import logging
 import uuid
+from smtplib import SMTPException
 from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -17,6 +19,8 @@ from django.urls import reverse
 from portal import vault
 from portal.users import User
 
+logger = logging.getLogger(__name__)
+
 # allauth hands its adapter the text only, so these values share one row name; they are in the portal's own key.
 _MFA = vault.Binding(table="mfa.authenticator", row=uuid.UUID(int=0), field="secret", project=None)
 
@@ -24,6 +28,15 @@ _MFA = vault.Binding(table="mfa.authenticator", row=uuid.UUID(int=0), field="sec
 class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request) -> bool:
         return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict) -> None:
+        """Never fails the page: an error for known addresses alone would tell who has an account."""
+        if settings.EMAIL_BACKEND.endswith("smtp.EmailBackend") and not settings.EMAIL_HOST:
+            return
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (OSError, SMTPException) as error:
+            logger.error("A mail could not be sent: %s", type(error).__name__)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         # Not from the Host header: its port is not checked against ALLOWED_HOSTS (T37).

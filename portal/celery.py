@@ -27,7 +27,5 @@ def make_queue_folders(sender: Celery, **_kwargs) -> None:
 def verify_installation(**_kwargs) -> None:
     from portal import installation  # noqa: PLC0415 -- needs the app registry
 
-    try:
-        installation.verify()
-    except Exception as error:
-        raise SystemExit(f"gatehouse: {error}") from None
+    if unfit := installation.unfit():
+        raise SystemExit(f"gatehouse: {unfit}")

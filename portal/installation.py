@@ -8,7 +8,7 @@ demo's passwords never serve anything but a demo.
 import uuid
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 
 from portal import vault
@@ -46,6 +46,17 @@ def verify() -> Installation:
             "This database holds the demo, whose passwords are known. Use an empty database for anything else."
         )
     return installation
+
+
+def unfit() -> str:
+    """Why a process must not start on this database with these keys, in a sentence; empty when it may."""
+    try:
+        verify()
+    except (WrongInstallation, vault.VaultError) as error:
+        return str(error)
+    except DatabaseError:
+        return "The database does not answer, or is not migrated. Check DATABASE_URL and run manage.py migrate."
+    return ""
 
 
 @transaction.atomic

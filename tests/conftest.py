@@ -11,7 +11,6 @@ from portal.projects.roles import Role
 from portal.users import User
 from tests import factories
 
-
 pytest_plugins = ["tests.fakes.fixtures"]
 
 

@@ -9,7 +9,6 @@ import contextlib
 import logging
 
 from django.conf import settings
-from django.db import Error as DatabaseError
 from django.db import connection
 
 from connections.gateway.admission import Admission
@@ -20,7 +19,7 @@ from connections.gateway.limits import Limits
 from connections.gateway.open_streams import OpenStreams
 from connections.gateway.threads import Threads
 from connections.gateway.together import Together
-from portal import installation, vault
+from portal import installation
 from portal.audit.context import current_request
 from portal.audit.log import Committer
 from portal.outbound.client import Client
@@ -92,16 +91,10 @@ class Gateway:
 
 
 def _unfit() -> str:
-    """Why this process must not start: the wrong database, or the wrong keys for it (F18). Empty when it may."""
     try:
-        installation.verify()
-    except (installation.WrongInstallation, vault.VaultError) as error:
-        return str(error)
-    except DatabaseError:
-        return "The database does not answer, or is not migrated. Check DATABASE_URL and run manage.py migrate."
+        return installation.unfit()
     finally:
         connection.close()
-    return ""
 
 
 def _described(error: Exception) -> str:

@@ -14,7 +14,7 @@ class Together:
         self._running: dict[Hashable, asyncio.Future] = {}
 
     async def run(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of `work`, or of the one that runs for `key` already. One who leaves does not end it for others."""
+        """The result of `work`, or of the one that runs for `key` already; who leaves does not end it for others."""
         running = self._running.get(key)
         if running is None:
             running = self._running[key] = asyncio.ensure_future(work())

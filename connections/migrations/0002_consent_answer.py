@@ -5,25 +5,36 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('connections', '0001_first'),
-        ('portal', '0002_log_is_append_only'),
+        ("connections", "0001_first"),
+        ("portal", "0002_log_is_append_only"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='connection',
-            name='consent_answer',
-            field=models.CharField(choices=[('task', 'Task in the auth-required state'), ('message', 'Plain message'), ('input-required', 'Task in the input-required state')], default='task', max_length=16),
+            model_name="connection",
+            name="consent_answer",
+            field=models.CharField(
+                choices=[
+                    ("task", "Task in the auth-required state"),
+                    ("message", "Plain message"),
+                    ("input-required", "Task in the input-required state"),
+                ],
+                default="task",
+                max_length=16,
+            ),
         ),
         migrations.AddIndex(
-            model_name='taskowner',
-            index=models.Index(fields=['connection', 'context'], name='tasks_by_context'),
+            model_name="taskowner",
+            index=models.Index(fields=["connection", "context"], name="tasks_by_context"),
         ),
         migrations.AddIndex(
-            model_name='taskowner',
-            index=models.Index(condition=models.Q(('endpoint_context', ''), _negated=True), fields=['connection', 'endpoint_context'], name='tasks_by_endpoint_context'),
+            model_name="taskowner",
+            index=models.Index(
+                condition=models.Q(("endpoint_context", ""), _negated=True),
+                fields=["connection", "endpoint_context"],
+                name="tasks_by_endpoint_context",
+            ),
         ),
     ]

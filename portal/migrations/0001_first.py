@@ -213,9 +213,7 @@ class Migration(migrations.Migration):
                     models.Index(fields=["request_id"], name="log_by_request"),
                 ],
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("writer", "counter"), name="one_row_per_writer_and_counter"
-                    )
+                    models.UniqueConstraint(fields=("writer", "counter"), name="one_row_per_writer_and_counter")
                 ],
             },
         ),
