@@ -1,4 +1,4 @@
-"""The link that asks a user (ConsentRequest), what the user gave (Grant), the agents a user wants nothing of (Block)."""
+"""The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block)."""
 
 import uuid
 
