@@ -16,7 +16,7 @@ from connections.gateway.forwarding import Forwarding, Seen, seconds_for
 from connections.gateway.journal import Journal
 from connections.gateway.refusals import Refused
 from connections.gateway.spelling import HTTP_JSON, JSONRPC, V1, Asked, Spelling, Unreadable, read_http, read_rpc
-from connections.methods import method_of
+from connections.methods import method_of, methods
 from connections.methods.base import Caller, Consent, ConsentRequired, Credential, CredentialUnavailable
 from connections.models import CARD_PATH, Connection
 from portal.agents.models import AgentKey
@@ -74,6 +74,8 @@ class Call:
         """The connection that the agent may use, and for whom it speaks."""
         admission, journal = self._gateway.admission, self._journal
         journal.connection = await admission.connection(key, self._exchange)
+        if journal.connection.auth_method not in methods():
+            raise Refused("method_not_installed")
         journal.user = await admission.user(key, self._exchange)
         return journal.connection, Caller(key.agent, journal.user)
 

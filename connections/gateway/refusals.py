@@ -49,8 +49,8 @@ KINDS = {
     "credential_withdrawn": _PERMITTED,
     "may_not_speak": _PERMITTED,
     "user_unknown": _PERMITTED,
-    "not_json": Kind(-32700, 400, "INVALID_ARGUMENT", "JSON_PARSE_ERROR"),
-    "not_utf8": Kind(-32700, 400, "INVALID_ARGUMENT", "JSON_PARSE_ERROR"),
+    "not_json": Kind(-32700, 400, "INVALID_ARGUMENT"),
+    "not_utf8": Kind(-32700, 400, "INVALID_ARGUMENT"),
     "duplicate_member": _INVALID,
     "duplicate_header": _INVALID,
     "not_a_request": _INVALID,
@@ -77,6 +77,8 @@ KINDS = {
     "secret_unreadable": _REFUSED,
     "key_unavailable": _REFUSED,
     "credential_unavailable": _REFUSED,
+    "header_refused": _REFUSED,
+    "method_not_installed": _REFUSED,
     "user_missing": _PERMITTED,
 }
 
