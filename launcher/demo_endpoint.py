@@ -13,7 +13,9 @@ _USUAL_PORT = 8100
 
 
 def endpoint_environment(given: Environment, var: Path) -> Environment:
-    """DEMO_ENDPOINT_PORT, _URL and _KEY, chosen at the first start and kept: the seeded connections lead there.
+    """DEMO_ENDPOINT_PORT, _URL and _KEY, and the file in which the demo's provider keeps its clients.
+
+    Chosen at the first start and kept: the seeded connections lead there.
 
     Raises Refusal when another program has taken the port since.
     """
@@ -24,7 +26,8 @@ def endpoint_environment(given: Environment, var: Path) -> Environment:
             f"Port {port} of 127.0.0.1 is taken by another program, and the demo's connections lead there. "
             "End that program, or run rm -r var for a fresh demo on another port."
         )
-    return {**values, "DEMO_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+    provider = {"DEMO_PROVIDER_FILE": str(var / "provider.json")}
+    return {**values, **provider, "DEMO_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
 
 
 def _first_choice(given: Environment) -> Environment:
