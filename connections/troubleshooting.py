@@ -73,8 +73,17 @@ _STATUSES = {
 }
 
 
-def _rows(who: Who, *rows: tuple[str, str, str, str]) -> list[Entry]:
-    return [Entry(code, title, cause, resolution, who) for code, title, cause, resolution in rows]
+def rows(who: Who, *texts: tuple[str, str, str, str]) -> list[Entry]:
+    """Entries of (code, title, cause, resolution) that one person must act on."""
+    return [Entry(*text, who) for text in texts]
+
+
+def add(entries: list[Entry]) -> None:
+    """What a storey above has to say; called in its AppConfig.ready. A code has one meaning."""
+    for item in entries:
+        if CATALOGUE.setdefault(item.code, item) is not item:
+            raise ValueError(f"The code {item.code} is taken.")
+        _ALL.append(item)
 
 
 _PAGE = [
@@ -111,7 +120,7 @@ _PAGE = [
     ),
 ]
 
-_CREDENTIALS = _rows(
+_CREDENTIALS = rows(
     Who.ADMINISTRATOR,
     (
         "endpoint_refused_401",
@@ -181,7 +190,7 @@ _CREDENTIALS = _rows(
     ),
 )
 
-_RING = _rows(
+_RING = rows(
     Who.PORTAL_OWNER,
     (
         "key_unavailable",
@@ -234,7 +243,7 @@ _RING = _rows(
     ),
 )
 
-_ADDRESS = _rows(
+_ADDRESS = rows(
     Who.ADMINISTRATOR,
     (
         "invalid_url",
@@ -292,7 +301,7 @@ _ADDRESS = _rows(
     ),
 )
 
-_ENDPOINT = _rows(
+_ENDPOINT = rows(
     Who.ENDPOINT_OWNER,
     (
         "tls_failed",
@@ -361,6 +370,12 @@ _ENDPOINT = _rows(
         "Let the endpoint give shorter, printable ids to its tasks and contexts.",
     ),
     (
+        "endpoint_error",
+        "The endpoint answered with an error of A2A",
+        "It took the call and the credential, and could not do what was asked. Its own words were passed to the agent.",
+        "Look at what the agent got, or at the endpoint's log for this time.",
+    ),
+    (
         "endpoint_busy",
         "The endpoint has had too many requests",
         "It limits how many calls it takes in a time.",
@@ -369,12 +384,6 @@ _ENDPOINT = _rows(
     (
         "endpoint_refuses_size",
         "The endpoint does not take a message of this size",
-    (
-        "endpoint_error",
-        "The endpoint answered with an error of A2A",
-        "It took the call and the credential, and could not do what was asked. Its own words were passed to the agent.",
-        "Look at what the agent got, or at the endpoint's log for this time.",
-    ),
         "The message is over the endpoint's own limit.",
         "Send a smaller message, or raise the limit at the endpoint.",
     ),
@@ -387,7 +396,7 @@ _ENDPOINT = _rows(
 )
 
 _CARDS = [
-    *_rows(
+    *rows(
         Who.ADMINISTRATOR,
         (
             "card_none_there",
@@ -432,7 +441,7 @@ _CARDS = [
             "Choose the binding on the connection yourself; calls then go to the endpoint.",
         ),
     ),
-    *_rows(
+    *rows(
         Who.ENDPOINT_OWNER,
         (
             "card_ambiguous",
@@ -455,7 +464,7 @@ _CARDS = [
     ),
 ]
 
-_CALLER = _rows(
+_CALLER = rows(
     Who.AGENT_OWNER,
     (
         "agent_key_missing",
@@ -590,15 +599,6 @@ _CALLER = _rows(
         "Leave it. It ends by itself when its consent link expires.",
     ),
     (
-        "limit_rate",
-        "Too many calls in a minute",
-        "The agent has reached the limit of calls a minute through this connection.",
-        "Wait and try again. An administrator can raise the limit on the connection.",
-    ),
-    (
-        "limit_concurrency",
-        "Too many calls at once",
-    (
         "client_left",
         "The agent hung up before the answer was complete",
         "It closed the connection, or something between it and this portal did. The endpoint was hung up on as well.",
@@ -610,6 +610,15 @@ _CALLER = _rows(
         "It kept the connection open, but took nothing more of the answer until the call's time was up.",
         "Read the answer as it comes, or close the connection.",
     ),
+    (
+        "limit_rate",
+        "Too many calls in a minute",
+        "The agent has reached the limit of calls a minute through this connection.",
+        "Wait and try again. An administrator can raise the limit on the connection.",
+    ),
+    (
+        "limit_concurrency",
+        "Too many calls at once",
         "The agent has reached the limit of open calls through this connection.",
         "Wait until a call has ended. An administrator can raise the limit on the connection.",
     ),
@@ -622,7 +631,7 @@ _CALLER = _rows(
 )
 
 _ACCESS = [
-    *_rows(
+    *rows(
         Who.ADMINISTRATOR,
         (
             "agent_disabled",
@@ -674,7 +683,7 @@ _ACCESS = [
             "Check the address.",
         ),
     ),
-    *_rows(
+    *rows(
         Who.USER,
         (
             "consent_required",

@@ -3,3 +3,10 @@ from django.apps import AppConfig
 
 class ConsentConfig(AppConfig):
     name = "consent"
+
+    def ready(self) -> None:
+        from connections import troubleshooting  # noqa: PLC0415 -- needs the app registry
+        from consent import events  # noqa: F401, PLC0415 -- declares the log's tags
+        from consent.troubleshooting import ENTRIES  # noqa: PLC0415
+
+        troubleshooting.add(ENTRIES)

@@ -265,7 +265,7 @@ def _end(grant: Grant, lease: Lease, reason: str) -> None:
         _log(events.ENDED, grant, Outcome.CONSENT_NEEDED, reason=reason)
 
 
-def revoke(grant: Grant, by: User, reason: str = "disconnected") -> bool | None:
+def revoke(grant: Grant, by: User, reason: str = "disconnected_by_user") -> bool | None:
     """Ends it here at once, then tells the provider: True it confirmed, False it did not, None there is no address."""
     with changes.announced():
         row = Grant.objects.select_for_update(of=("self",)).select_related("connection__project", "agent", "user")

@@ -1,0 +1,189 @@
+"""What can go wrong while a user is asked, or with what the user gave. Joins the catalogue of `connections`.
+
+No text holds a provider's own words, an address or a value (T09, T27).
+"""
+
+from connections.troubleshooting import Who, rows
+
+_USER = rows(
+    Who.USER,
+    (
+        "refresh_token_ended",
+        "The provider has ended the access",
+        "It was taken back at the provider, expired there, or was not used for too long.",
+        "Open the consent link, sign in and allow it again.",
+    ),
+    (
+        "interrupted_refresh",
+        "The access was lost while it was renewed",
+        "An earlier renewal was cut off, and the provider does not accept the old token a second time.",
+        "Open the consent link, sign in and allow it again.",
+    ),
+    (
+        "access_token_ended",
+        "The access has expired",
+        "The provider gave no token to renew it with. Many providers give one only for the scope offline_access.",
+        "Open the consent link, sign in and allow it again.",
+    ),
+    (
+        "address_changed",
+        "The connection has changed since it was allowed",
+        "An administrator changed where the access would be sent, or at which provider it was given. It is never sent "
+        "to another address than the one that was agreed to.",
+        "Look at what is asked now, and allow it again.",
+    ),
+    (
+        "token_unreadable",
+        "The stored access can't be opened",
+        "It was sealed for other addresses, or its row was changed in the database.",
+        "Open the consent link, sign in and allow it again.",
+    ),
+    (
+        "disconnected_by_user",
+        "The user has disconnected the agent",
+        "Its access was taken back in My consents.",
+        "To let the agent act again, open the consent link and allow it.",
+    ),
+    (
+        "disconnected_by_administrator",
+        "An administrator has ended the consent",
+        "It was revoked on the page of the connection.",
+        "Ask the administrator why. To let the agent act again, open the consent link and allow it.",
+    ),
+    (
+        "agent_blocked_by_user",
+        "The user has blocked the agent",
+        "They said that they did not ask for what it wanted. It gets neither a link nor an answer for them.",
+        "The user can unblock the agent in My consents.",
+    ),
+    (
+        "provider_denied",
+        "You did not allow it at the provider",
+        "The provider says that access was denied. Nothing was shared.",
+        "If you want the agent to act for you, try again and allow it there.",
+    ),
+    (
+        "code_refused",
+        "The provider did not accept its own answer",
+        "The sign-in took too long, or its answer was used before.",
+        "Try again. If it happens each time, an administrator should compare the redirect URL and PKCE with the app "
+        "registration.",
+    ),
+    (
+        "consent_link_unknown",
+        "There is no such link",
+        "It was copied incompletely, or the agent or the connection it was made for was deleted.",
+        "Ask the agent again in your conversation: you get a new link.",
+    ),
+    (
+        "consent_wrong_person",
+        "This link was made for someone else",
+        "Nobody can consent for another person. Nothing was changed, and the link still works for the person it was "
+        "made for.",
+        "If you want to use the agent yourself, ask it in your own conversation: you get a link of your own.",
+    ),
+    (
+        "consent_link_ended",
+        "This link has ended",
+        "A link works for one hour, and only until it is answered or the connection is changed.",
+        "Make a new one.",
+    ),
+    (
+        "consent_answer_unknown",
+        "This sign-in is not known here",
+        "The answer belongs to no sign-in that is still open. It may have been completed before, or begun again since.",
+        "Look in My consents whether the agent is connected. If it is not, open your link again.",
+    ),
+    (
+        "consent_answer_foreign",
+        "This sign-in was begun for another connection",
+        "The provider sent its answer to the address of a connection that it does not belong to. Nothing was shared.",
+        "Don't go on. Tell the owner of this portal: a provider may try to get at the access of another one.",
+    ),
+    (
+        "consent_answer_used",
+        "This sign-in was answered before",
+        "Each answer of a provider counts once.",
+        "Look in My consents whether the agent is connected. If it is not, open your link again.",
+    ),
+    (
+        "consent_other_browser",
+        "This sign-in was begun in another browser",
+        "What is begun in one browser ends in the same one, and begun again elsewhere it counts only there. Nothing "
+        "was shared.",
+        "Open your link again and continue in this browser.",
+    ),
+    (
+        "consent_flow_ended",
+        "This sign-in took too long",
+        "A sign-in is open for ten minutes, and only while its link is.",
+        "Open your link again.",
+    ),
+)
+
+_ADMINISTRATOR = rows(
+    Who.ADMINISTRATOR,
+    (
+        "oauth_client_refused",
+        "The provider refused the app registration",
+        "The client ID or client secret is wrong, has expired, or is sent in another way than the provider expects. "
+        "What users have given stays.",
+        "Compare client ID, client secret and client authentication of the connection with the app registration.",
+    ),
+    (
+        "oauth_not_finished",
+        "The connection is not finished",
+        "Its client secret is missing, or was cleared because an address was changed.",
+        "Open the connection and enter the client secret. A public app has none: choose so under More settings.",
+    ),
+    (
+        "provider_refused_request",
+        "The provider refused what was asked of it",
+        "A scope, the resource or another parameter of the connection is not one that it knows or allows.",
+        "Compare scopes, resource and extra parameters of the connection with the provider's documentation.",
+    ),
+    (
+        "issuer_mismatch",
+        "The answer came from another provider than expected",
+        "The connection names an issuer, and the answer names another one or none. Nothing was shared.",
+        "Compare the issuer of the connection with the provider's documentation. If it is right, don't use the "
+        "connection and tell the owner of this portal.",
+    ),
+    (
+        "role_needed_to_connect",
+        "A role is needed to connect an account",
+        "You need at least the Azure AI User role on the project, or Foundry Agent Consumer; Owner or Contributor "
+        "alone does not let anybody connect an account.",
+        "Ask an owner of the project for the Azure AI User role.",
+    ),
+    (
+        "consent_not_possible",
+        "Nothing can be allowed at present",
+        "The agent or the connection is disabled.",
+        "Enable it on its page if it should work again.",
+    ),
+)
+
+_PROVIDER = rows(
+    Who.PROVIDER,
+    (
+        "refresh_uncertain",
+        "The provider's answer was lost while the access was renewed",
+        "The connection to it broke, or it answered with an error of its own. It may have renewed the access already.",
+        "Try again in some seconds. If the access is lost, the user gets a new consent link.",
+    ),
+    (
+        "provider_unavailable",
+        "The provider can't be reached or is busy",
+        "It did not answer in time, or limits how often it can be asked.",
+        "Try again in a minute.",
+    ),
+    (
+        "provider_failed",
+        "The provider could not complete the sign-in",
+        "It answered with an error of its own, or with something that is no valid answer. Nothing was shared.",
+        "Try again. If it happens each time, an administrator should check the connection's URLs.",
+    ),
+)
+
+ENTRIES = [*_USER, *_ADMINISTRATOR, *_PROVIDER]
