@@ -1,6 +1,6 @@
 """The whole form of a connection: its plain fields, the chosen method's settings and secrets, and the bindings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from django import forms
 
@@ -9,7 +9,7 @@ from connections.agent_card import Suggestion
 from connections.drafts import Draft
 from connections.forms import BindingsForm, ConnectionForm
 from connections.methods import methods
-from connections.methods.base import AuthMethod
+from connections.methods.base import AuthMethod, Elsewhere
 from connections.models import CARD_PATH, Connection
 from connections.secret_rows import SecretRow
 from portal.projects.models import Project
@@ -110,6 +110,11 @@ class Entry:
         if self.connection is not None and endpoint == self.connection.endpoint:
             return [address.removeprefix("https://") for address in self.connection.addresses()]
         return [endpoint.removeprefix("https://")] if endpoint else []
+
+    @property
+    def elsewhere(self) -> Sequence[Elsewhere]:
+        """What has to be entered at somebody else's site; known from the first save on."""
+        return self.method.elsewhere(self.connection) if self.connection is not None else ()
 
     @property
     def value_names(self) -> list[str]:

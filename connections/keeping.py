@@ -19,11 +19,14 @@ from portal.users import User
 
 
 class WouldClear(Exception):
-    """The change moves where stored values would be sent, or who reads them; saving it destroys them (T01)."""
+    """The change moves where stored values would be sent, or who reads them; saving it destroys them (T01).
 
-    def __init__(self, lost: Sequence[Secret], *, method_changes: bool) -> None:
+    `lost` are the values, `costs` says in words what else the method keeps that would not fit any more.
+    """
+
+    def __init__(self, lost: Sequence[Secret], costs: str = "", *, method_changes: bool) -> None:
         super().__init__("stored values would be cleared")
-        self.lost, self.method_changes = lost, method_changes
+        self.lost, self.costs, self.method_changes = lost, costs, method_changes
 
 
 class NameTaken(Exception):
@@ -65,9 +68,11 @@ def change(connection: Connection, draft: Draft, by: User, *, clearing: bool = F
         if draft.interfaces is not None:
             stored.card_read_at = timezone.now() if draft.card is not None else None
         lost = _lost(stored, draft, before, method_changes=old_method != stored.auth_method)
-        if lost and not clearing:
-            raise WouldClear(lost, method_changes=old_method != stored.auth_method)
+        costs = _costs(stored, old_method)
+        if (lost or costs) and not clearing:
+            raise WouldClear(lost, costs, method_changes=old_method != stored.auth_method)
         _save_changed(stored)
+        _drop_what_methods_keep(stored, old_method, by)
         _drop_and_keep(stored, draft, lost, method_changes=old_method != stored.auth_method)
         _store(stored, draft.secrets, by)
         details = {"method": stored.auth_method, "host": offering.host_of(stored)}
@@ -110,9 +115,11 @@ def confirm_card(connection: Connection, card: dict, interfaces: list[dict], by:
         before = _sent_to(stored)
         stored.card, stored.interfaces, stored.card_read_at = card, interfaces, timezone.now()
         moved = [s for s in stored.secrets.all() if s.is_set and before.get(s.field) != _sent_to(stored)[s.field]]
-        if moved and not clearing:
-            raise WouldClear(moved, method_changes=False)
+        costs = _costs(stored, stored.auth_method)
+        if (moved or costs) and not clearing:
+            raise WouldClear(moved, costs, method_changes=False)
         _save_changed(stored)
+        _drop_what_methods_keep(stored, stored.auth_method, by)
         for secret in moved:
             secrets.clear(stored, secret.field)
         offering.record(events.CARD_CONFIRMED, stored, by, details={"addresses": list(stored.addresses())})
@@ -144,6 +151,16 @@ def _lost(
     if method_changes:
         return held
     return [s for s in held if (s.field, s.position) in draft.kept and before.get(s.field) != after.get(s.field)]
+
+
+def _costs(connection: Connection, old_method: str) -> str:
+    """Beside stored values; asked of the method that the connection had."""
+    return methods()[old_method].lost_by(connection) if old_method in methods() else ""
+
+
+def _drop_what_methods_keep(connection: Connection, old_method: str, by: User) -> None:
+    if old_method in methods():
+        methods()[old_method].drop_lost(connection, by)
 
 
 def _drop_and_keep(connection: Connection, draft: Draft, lost: list[Secret], *, method_changes: bool) -> None:

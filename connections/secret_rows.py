@@ -79,6 +79,8 @@ class SecretRow(forms.Form):
             return
         if self.keeps and name.casefold() == self.stored.name.casefold():
             return
+        if not self.field.required and not name:
+            return
         again = f"Enter the {self.value_label.lower()} again: it is stored under its name."
         self.add_error("value", again if self.keeps else f"Enter the {self.value_label.lower()}.")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connections.methods import methods
-from connections.models import Health
+from connections.models import Connection, Health
 from connections.standing import Standing
 from connections.troubleshooting import Entry
 
@@ -27,7 +27,7 @@ def checks(standing: Standing, given: list[str]) -> list[Check]:
         _credential(standing),
         _given(connection.given_to_all, given),
         Check("Called", "done", "", called) if called else Check("Called", "open", "No calls yet"),
-        _consent(connection.auth_method),
+        _consent(connection),
     ]
 
 
@@ -62,6 +62,11 @@ def _given(to_all: bool, given: list[str]) -> Check:
     return Check("Given to an agent", "done", ", ".join(given[:3]) + more)
 
 
-def _consent(slug: str) -> Check:
-    needed = slug in methods() and methods()[slug].user_context_persists
-    return Check("Consented", "open", "") if needed else Check("Consent not needed", "done", "")
+def _consent(connection: Connection) -> Check:
+    people = methods()[connection.auth_method].consented(connection) if connection.auth_method in methods() else None
+    if people is None:
+        return Check("Consent not needed", "done")
+    given, able = people
+    if not able:
+        return Check("Consented", "open", "No agent that uses it may speak for anybody yet")
+    return Check("Consented", "done" if given else "open", f"{given} of {able} people")

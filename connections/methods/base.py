@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from connections.models import Connection
     from connections.secrets import NewSecret
     from portal.agents.models import Agent
+    from portal.projects.roles import Permission
     from portal.users import User
 
 
@@ -37,12 +38,13 @@ class Credential:
     """What goes on the wire: header name and value pairs, added last and each exactly once (T06).
 
     `described` says in a few words what it is, for the log ("x-api-key, set 3 September"); never the value.
-    `generation` tells a method that renews which of its tokens was refused.
+    `generation` tells a method that renews which of its tokens was refused; `used` are ids whose last use this is.
     """
 
     headers: tuple[tuple[str, Plaintext], ...] = ()
     described: str = ""
     generation: int = 0
+    used: tuple[UUID, ...] = ()
 
 
 class CredentialUnavailable(Exception):
@@ -92,6 +94,28 @@ class SettingsForm(forms.Form):
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """What an administrator must enter at somebody else's site for the connection to work, such as a redirect URL."""
+
+    label: str
+    value: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One more tab of a connection's pages, for those who have the permission.
+
+    `route` is a URL name that takes the project's name and the connection's.
+    """
+
+    label: str
+    route: str
+    count: int
+    permission: "Permission"
+
+
+@dataclass(frozen=True)
 class Goal:
     """A row of "Choose an authentication method" on the A2A page."""
 
@@ -100,7 +124,12 @@ class Goal:
 
 
 class AuthMethod:
-    """Base of the methods. Class attributes are the declaration; the methods below are what it can do."""
+    """Base of the methods. Class attributes are the declaration; the methods below are what it can do.
+
+    Most need no more than the declaration. What stands under "On the connection's pages" lets a method of an upper
+    storey show and keep what this one does not know: the pages include the templates and ask the methods, and know
+    neither a method nor its storey by name.
+    """
 
     slug: ClassVar[str]
     label: ClassVar[str]
@@ -111,6 +140,10 @@ class AuthMethod:
     settings_form: ClassVar[type[SettingsForm]] = SettingsForm
     secret_fields: ClassVar[Sequence[SecretField]] = ()
     guidance_template: ClassVar[str | None] = None
+    # How the form lays out `entry.settings` and `entry.rows`.
+    fields_template: ClassVar[str] = "connections/parts/method_fields.html"
+    # A card of its own on Overview, rendered with what `panel` gives.
+    panel_template: ClassVar[str | None] = None
     # True where `credential` and `renew` may wait for somebody else, such as a provider that refreshes a token.
     may_wait: ClassVar[bool] = False
 
@@ -151,6 +184,41 @@ class AuthMethod:
 
     def facts(self, connection: "Connection") -> Sequence[tuple[str, str]]:
         """Label and value pairs of the settings, for the connection's page; nothing secret."""
+        return ()
+
+    # On the connection's pages.
+
+    def is_finished(self, connection: "Connection") -> bool:
+        """False while something is missing that an administrator can only enter after the first save."""
+        return True
+
+    def elsewhere(self, connection: "Connection") -> Sequence[Elsewhere]:
+        return ()
+
+    def tabs(self, connection: "Connection") -> Sequence[Tab]:
+        return ()
+
+    def panel(self, connection: "Connection") -> dict[str, Any]:
+        """What `panel_template` needs besides the page's own context."""
+        return {}
+
+    def consented(self, connection: "Connection") -> tuple[int, int] | None:
+        """How many people have consented, of how many who can; None where nobody has to."""
+        return None
+
+    def lost_by(self, connection: "Connection") -> str:
+        """What a change costs beside stored values: 'sets 1 consent to “needs consent again”', or "".
+
+        `connection` has the new values and is not saved; its related rows are the old ones. It may have got another
+        method.
+        """
+        return ""
+
+    def drop_lost(self, connection: "Connection", by: "User") -> None:
+        """Ends what no longer fits. Called in the transaction of each change, after the connection was saved."""
+
+    def what_stops(self, connection: "Connection") -> Sequence[str]:
+        """Sentences for whoever is about to delete the connection."""
         return ()
 
 

@@ -1,5 +1,7 @@
 """A changed card: what was confirmed and what the endpoint shows now. Nothing moves until somebody confirms it."""
 
+from copy import copy
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -53,6 +55,7 @@ def _compare(request: HttpRequest, stored: Connection, seen: Look) -> HttpRespon
         "new_urls": _urls(seen.interfaces),
         "differs": seen.card is not None and seen.digest != digest_of(stored.card),
         "clears": _moves(stored, seen) and stored.secrets.exclude(value="").exists(),
+        "costs": _costs(stored, seen),
         "read_at": stored.changed_at.isoformat(),
     }
     return render(request, "connections/card.html", context)
@@ -66,13 +69,20 @@ def _moves(stored: Connection, seen: Look) -> bool:
     """Whether a stored value would be sent somewhere else."""
     if stored.auth_method not in methods():
         return False
-    method = method_of(stored)
-    moved = Connection(
-        endpoint=stored.endpoint,
-        card_path=stored.card_path,
-        send_credentials_for_card=stored.send_credentials_for_card,
-        settings=stored.settings,
-        interfaces=list(seen.interfaces),
-    )
+    method, moved = method_of(stored), _moved(stored, seen)
     fields = [field.slug for field in method.secret_fields]
     return any(method.addresses(stored, slug) != method.addresses(moved, slug) for slug in fields)
+
+
+def _costs(stored: Connection, seen: Look) -> str:
+    """What else the new addresses end; without any, nothing can be confirmed."""
+    if stored.auth_method not in methods() or not seen.is_usable:
+        return ""
+    return method_of(stored).lost_by(_moved(stored, seen))
+
+
+def _moved(stored: Connection, seen: Look) -> Connection:
+    """The connection as it would be, not saved."""
+    moved = copy(stored)
+    moved.interfaces = list(seen.interfaces)
+    return moved

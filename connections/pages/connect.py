@@ -11,7 +11,7 @@ from connections import keeping
 from connections.entry import Entry
 from connections.first_look import ADDRESS_REFUSED, Look, look
 from connections.guidance import goals
-from connections.methods import methods
+from connections.methods import method_of, methods
 from connections.models import CARD_PATH, Connection
 from connections.pages.testing import test_and_tell
 from connections.standing import standings
@@ -78,12 +78,24 @@ def _connect(request: HttpRequest, project: Project) -> HttpResponse:
 
 
 def _connected(request: HttpRequest, connection: Connection, agent: Agent | None) -> HttpResponse:
+    if not method_of(connection).is_finished(connection):
+        return _finish(request, connection)
     messages.success(request, f"{connection.name} is connected.")
     test_and_tell(request, connection)
     if agent is None:
         return redirect("connection", connection.project.name, connection.name)
     messages.success(request, f"{agent.name} can now call {connection.name}.")
     return redirect("agent", connection.project.name, agent.name)
+
+
+def _finish(request: HttpRequest, connection: Connection) -> HttpResponse:
+    """Some things an administrator gets only now, and needs before they can enter the rest."""
+    names = " and the ".join(
+        one.label[:1].lower() + one.label[1:] for one in method_of(connection).elsewhere(connection)
+    )
+    rest = f" Add the {names} to your app registration, then enter what is missing." if names else ""
+    messages.success(request, f"{connection.name} is saved.{rest}")
+    return redirect("connection-edit", connection.project.name, connection.name)
 
 
 @sensitive_variables()

@@ -95,24 +95,41 @@ def _moment(text: str):
 def _ask(
     request: HttpRequest, stored: Connection, entry: Entry, draft: Draft, question: keeping.WouldClear
 ) -> HttpResponse:
-    if draft.secrets and not question.method_changes:
+    if draft.secrets and question.lost and not question.method_changes:
         lost = {(secret.field, secret.position) for secret in question.lost}
         for row in entry.rows:
             if (row.field.slug, row.position) in lost:
                 row.add_error("value", SOME_TYPED)
         entry.refuse("", "One value was entered and another was not.")
         return _form(request, stored, entry)
-    if draft.secrets:
+    if draft.secrets and not question.costs:
         # The old method's values go anyway; the new method's were typed, so there is nothing to ask.
         return _saved(request, keeping.change(stored, draft, request.user, clearing=True))
     context = around(request, stored) | {
         "echo": Echo(request.POST, leave_out=entry.value_names),
         "lost": question.lost,
-        "what": "method" if question.method_changes else "address",
+        "effects": [*_cleared(entry, question), *([question.costs] if question.costs else [])],
+        "typed": bool(draft.secrets),
+        "what": _what_changes(stored, draft, question),
         "new_endpoint": draft.endpoint,
         "agents": [given.agent.name for given in stored.given.select_related("agent")],
     }
     return render(request, "connections/clearing.html", context)
+
+
+def _cleared(entry: Entry, question: keeping.WouldClear) -> list[str]:
+    """ "clears the client secret" """
+    method = methods()[entry.connection.auth_method] if question.lost else entry.method
+    fields = {field.slug: field for field in method.secret_fields}
+    lost = [fields[secret.field] for secret in question.lost if secret.field in fields]
+    words = dict.fromkeys(f"{field.label.lower()}{' value' if field.named else ''}" for field in lost)
+    return [f"clears the {' and the '.join(words)}"] if words else []
+
+
+def _what_changes(stored: Connection, draft: Draft, question: keeping.WouldClear) -> str:
+    if question.method_changes:
+        return "method"
+    return "address" if question.lost or draft.endpoint != stored.endpoint else "settings"
 
 
 class Echo(forms.Form):
@@ -132,6 +149,9 @@ class Echo(forms.Form):
 
 def _saved(request: HttpRequest, changed: Connection) -> HttpResponse:
     place = (changed.project.name, changed.name)
+    if request.POST.get("value_again") == "yes" and changed.secrets.exists():
+        messages.success(request, f"{changed.name} is changed. Enter the new value again.")
+        return redirect("connection-replace", *place)
     if any(not secret.is_set for secret in changed.secrets.all()):
         messages.warning(
             request, f"{changed.name} is changed and its stored value cleared. Enter the value for the new address."
@@ -147,6 +167,7 @@ def _form(request: HttpRequest, stored: Connection, entry: Entry, *, typed: bool
         "entry": entry,
         "title": "The connection was not changed.",
         "read_at": stored.changed_at.isoformat(),
+        "agreed": request.POST.get("clearing") == "yes",
         "card": Card.of(stored.card) if stored.card else None,
         "had_values": typed and any(request.POST.get(name) for name in entry.value_names),
         "methods": list(methods()),

@@ -17,12 +17,17 @@ def find(project: Project, name: str) -> Connection:
 
 def around(request: HttpRequest, connection: Connection, tab: str = "") -> dict:
     standing: Standing = standing_of(connection)
+    method = method_of(connection) if connection.auth_method in methods() else None
     return {
         "project": connection.project,
         "connection": connection,
         "standing": standing,
         "tab": tab,
-        "takes_secrets": connection.auth_method in methods() and bool(method_of(connection).secret_fields),
+        "takes_secrets": method is not None and bool(method.secret_fields),
+        "method_tabs": [tab for tab in method.tabs(connection) if request.access.allows(tab.permission)]
+        if method
+        else (),
+        "finished": method is None or method.is_finished(connection),
         "given_count": connection.given.count(),
         "may_write": request.access.allows(Permission.CONNECTION_WRITE),
         "may_delete": request.access.allows(Permission.CONNECTION_DELETE),

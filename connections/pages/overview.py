@@ -36,6 +36,7 @@ def connection(request: HttpRequest, project: Project, connection: str) -> HttpR
         "card": Card.of(found.card) if found.card else None,
         "calls": calls.recent(found, LAST),
         **_credentials(found),
+        **_panel(found),
         **_snippet(request, found),
     }
     return render(request, "connections/connection.html", context)
@@ -45,12 +46,22 @@ def _credentials(connection: Connection) -> dict:
     known = connection.auth_method in methods()
     method = method_of(connection) if known else None
     secrets = list(connection.secrets.select_related("set_by"))
+    sent_to = {url for one in secrets if method for url in method.addresses(connection, one.field)}
     return {
         "facts": method.facts(connection) if method else (),
+        "elsewhere": method.elsewhere(connection) if method else (),
         "secrets": secrets,
-        "sent_to": [url.removeprefix("https://") for url in connection.addresses()] if secrets else [],
+        "sent_to": sorted(url.removeprefix("https://") for url in sent_to),
         "spoken": [BINDINGS[f"{item['binding']} {item['version']}"] for item in connection.interfaces],
     }
+
+
+def _panel(connection: Connection) -> dict:
+    """The method's own card."""
+    method = method_of(connection) if connection.auth_method in methods() else None
+    if method is None or method.panel_template is None:
+        return {}
+    return {"panel_template": method.panel_template, **method.panel(connection)}
 
 
 def _snippet(request: HttpRequest, connection: Connection) -> dict:

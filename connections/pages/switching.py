@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from connections import offering
+from connections.methods import method_of, methods
 from connections.models import Connection
 from connections.pages.frame import find
 from portal.projects.access import requires
@@ -69,6 +70,7 @@ def _deletion(connection: Connection) -> dict:
         "consequences": [
             who_is_hit(connection, "gets an error"),
             destroyed,
+            *(method_of(connection).what_stops(connection) if connection.auth_method in methods() else ()),
             "The access log keeps its rows.",
         ],
         "action_label": "Delete",

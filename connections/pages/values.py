@@ -29,7 +29,10 @@ class Rows:
     def __init__(self, connection: Connection, data=None) -> None:
         self.method, self.is_bound = method_of(connection), data is not None
         self.rows = secret_rows.rows_of(self.method, connection.secrets.select_related("set_by"), data)
-        self.sent_to = [address.removeprefix("https://") for address in connection.addresses()]
+        addresses = {
+            url for field in self.method.secret_fields for url in self.method.addresses(connection, field.slug)
+        }
+        self.sent_to = sorted(address.removeprefix("https://") for address in addresses)
         self.general: list[str] = []
 
     def is_valid(self) -> bool:
