@@ -19,8 +19,9 @@ def of(connection: Connection, terms: Terms) -> Client:
 
 def is_complete(connection: Connection) -> bool:
     """Whether users can be asked: a connection without the secret that its provider wants is not finished."""
+    terms = Terms.now(connection)
     try:
-        of(connection, Terms.now(connection))
-    except (CredentialUnavailable, KeyError):
+        of(connection, terms)
+    except CredentialUnavailable:
         return False
-    return True
+    return all((terms.client_id, terms.authorization_url, terms.token_url))

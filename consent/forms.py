@@ -19,11 +19,14 @@ CLIENT_AUTH = [
 ]
 
 
+CODE = {"autocomplete": "off", "spellcheck": "false", "data-code": True}
+
+
 class AddressField(forms.CharField):
     """An OAuth address: https (or an allowed internal network), no user name, no fragment (RFC 6749 3.1, T19)."""
 
     def __init__(self, **options: Any) -> None:
-        widget = forms.TextInput({"type": "url", "inputmode": "url", "autocomplete": "off", "spellcheck": "false"})
+        widget = forms.TextInput({"type": "url", "inputmode": "url", **CODE})
         super().__init__(max_length=2000, widget=widget, **options)
 
     def clean(self, value: Any) -> str:
@@ -77,45 +80,81 @@ class OAuthSettings(SettingsForm):
 
     MORE = ("issuer", "revocation_url", "userinfo_url", "client_auth", "audience", "extra")
 
+    use_required_attribute = False
+
     client_id = forms.CharField(
-        label="Client ID", max_length=500, error_messages={"required": "Enter the client ID of your app registration."}
+        label="Client ID",
+        max_length=500,
+        error_messages={"required": "Enter the client ID of your app registration."},
+        widget=forms.TextInput(CODE),
     )
     authorization_url = AddressField(
-        label="Authorization URL", error_messages={"required": "Enter the authorization URL."}
+        label="Authorization URL",
+        help_text="Where people sign in.",
+        error_messages={"required": "Enter the authorization URL."},
     )
     token_url = AddressField(label="Token URL", error_messages={"required": "Enter the token URL."})
     refresh_url = AddressField(label="Refresh URL", required=False, help_text="Leave empty to use the token URL.")
     scopes = ScopesField(
         label="Scopes",
         required=False,
-        help_text="Separated by spaces. Many providers give a refresh token only with offline_access.",
+        help_text="Separated by spaces. Add offline_access where the provider needs it for refresh.",
+        widget=forms.TextInput(CODE),
     )
     scope_words = LinesField(
         label="What people read when they are asked",
-        help_text="One plain sentence for each scope: repo = Read and write your repositories",
+        help_text="One plain sentence for each scope, such as: repo = Read and write your repositories. "
+        "A scope without one is shown by its name.",
     )
     pkce = forms.ChoiceField(
-        label="PKCE", choices=[("S256", "S256 (recommended)"), ("off", "Off")], initial="S256", required=False
+        label="PKCE",
+        choices=[("S256", "S256 (recommended)"), ("off", "Off")],
+        initial="S256",
+        required=False,
+        help_text="Turn off only if the provider refuses it.",
     )
     resource = forms.CharField(
         label="Resource",
         required=False,
         max_length=2000,
-        help_text="Sent as resource, for providers that issue tokens for one service at a time.",
+        help_text="Names the service that the token is for, where the provider asks for it.",
+        widget=forms.TextInput(CODE),
     )
     issuer = forms.CharField(
         label="Issuer",
         required=False,
         max_length=2000,
         help_text="When set, the provider's answer must name exactly this issuer.",
+        widget=forms.TextInput(CODE),
     )
     revocation_url = AddressField(label="Revocation URL", required=False, help_text="Told when somebody disconnects.")
     userinfo_url = AddressField(
         label="Userinfo URL", required=False, help_text="Asked once for the name of the account that was connected."
     )
-    client_auth = forms.ChoiceField(label="Client authentication", choices=CLIENT_AUTH, initial="basic", required=False)
-    audience = forms.CharField(label="Audience", required=False, max_length=2000, help_text="Sent as audience.")
+    client_auth = forms.ChoiceField(
+        label="Client authentication",
+        choices=CLIENT_AUTH,
+        initial="basic",
+        required=False,
+        help_text="How the client secret is sent. A public app has none.",
+    )
+    audience = forms.CharField(
+        label="Audience",
+        required=False,
+        max_length=2000,
+        help_text="Sent as audience.",
+        widget=forms.TextInput(CODE),
+    )
     extra = LinesField(label="Extra authorize parameters", help_text="One on each line, such as prompt = consent")
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.MORE]
+
+    @property
+    def opens_more(self) -> bool:
+        """Whether something under "More settings" is filled or wrong, and has to be seen."""
+        return any(bound.errors or bound.value() not in (None, "", {}, bound.field.initial) for bound in self.more)
 
     def clean_pkce(self) -> str:
         return self.cleaned_data["pkce"] or "S256"

@@ -7,15 +7,19 @@ from connections.methods.base import (
     ConsentRequired,
     Credential,
     CredentialUnavailable,
+    Elsewhere,
     Goal,
     SecretField,
+    Tab,
 )
 from connections.models import Connection
-from consent import clients, flow, grants
+from consent import clients, fitting, flow, giving, grants
 from consent.forms import OAuthSettings
 from consent.models import Grant
 from consent.terms import Terms, redirect_uri
 from portal import vault
+from portal.projects.roles import Permission
+from portal.users import User
 
 
 class OAuthIdentityPassthrough(AuthMethod):
@@ -30,6 +34,8 @@ class OAuthIdentityPassthrough(AuthMethod):
         SecretField("client_secret", "Client secret", "Only if the provider requires one.", required=False),
     )
     guidance_template = "consent/method.html"
+    fields_template = "consent/fields.html"
+    panel_template = "consent/panel.html"
     may_wait = True
 
     def addresses(self, connection: Connection, secret_field: str) -> tuple[str, ...]:
@@ -81,12 +87,42 @@ class OAuthIdentityPassthrough(AuthMethod):
             ("Scopes", " ".join(terms.scopes)),
             ("PKCE", terms.pkce),
             ("Resource", terms.resource),
-            ("Redirect URL", redirect_uri(connection.id)),
         ]
         return [(label, value) for label, value in shown if value]
 
+    def is_finished(self, connection: Connection) -> bool:
+        return clients.is_complete(connection)
+
+    def elsewhere(self, connection: Connection) -> list[Elsewhere]:
+        hint = "Add it to your app registration exactly as it is. It belongs to this connection only."
+        return [Elsewhere("Redirect URL", redirect_uri(connection.id), hint)]
+
+    def tabs(self, connection: Connection) -> list[Tab]:
+        return [Tab("Consents", "connection-consents", giving.people_who_gave(connection), Permission.CONNECTION_WRITE)]
+
+    def panel(self, connection: Connection) -> dict:
+        return {"hindrances": giving.hindrances(connection)}
+
+    def consented(self, connection: Connection) -> tuple[int, int]:
+        return giving.consented(connection)
+
+    def lost_by(self, connection: Connection) -> str:
+        return fitting.lost_by(connection, self.slug)
+
+    def drop_lost(self, connection: Connection, by: User) -> None:
+        fitting.end_what_no_longer_fits(connection, self.slug, by)
+
+    def what_stops(self, connection: Connection) -> list[str]:
+        given = giving.people_who_gave(connection)
+        if not given:
+            return []
+        people = "1 person's consent is" if given == 1 else f"The consents of {given} people are"
+        return [f"{people} destroyed. The provider is not told; they can take it back there."]
+
     def _grant(self, connection: Connection, caller: Caller) -> Grant:
         """Raises what stands in the way: no user, a block, an unfinished connection, no grant."""
+        if caller.agent is None:
+            raise CredentialUnavailable("test_needs_agent")
         if caller.user is None:
             raise CredentialUnavailable("user_missing")
         if flow.is_blocked(caller):
@@ -105,4 +141,4 @@ class OAuthIdentityPassthrough(AuthMethod):
 def _credential(grant: Grant, token: grants.AccessToken) -> Credential:
     described = f"Token of {grant.user}" + (f", account {grant.account}" if grant.account else "")
     bearer = vault.Secret(f"Bearer {token.value.reveal()}")
-    return Credential((("Authorization", bearer),), described=described, generation=token.generation)
+    return Credential((("Authorization", bearer),), described=described, generation=token.generation, used=(grant.id,))

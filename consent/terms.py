@@ -40,13 +40,13 @@ class Terms:
 
     @classmethod
     def now(cls, connection) -> "Terms":
-        """The terms that the connection offers at this moment."""
+        """The terms that the connection offers at this moment; of one that is still being entered, what is there."""
         chosen = connection.settings
         return cls(
-            authorization_url=chosen["authorization_url"],
-            token_url=chosen["token_url"],
-            refresh_url=chosen.get("refresh_url") or chosen["token_url"],
-            client_id=chosen["client_id"],
+            authorization_url=chosen.get("authorization_url", ""),
+            token_url=chosen.get("token_url", ""),
+            refresh_url=chosen.get("refresh_url") or chosen.get("token_url", ""),
+            client_id=chosen.get("client_id", ""),
             redirect_uri=redirect_uri(connection.id),
             endpoints=connection.addresses(),
             scopes=tuple(chosen.get("scopes", ())),

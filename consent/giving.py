@@ -1,0 +1,68 @@
+"""Who could let an agent act for them through a connection, who has, and what keeps the others from being asked."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from connections import calls
+from connections.models import Connection
+from consent.models import Grant
+from portal.agents.models import Agent, SpeakingPermission
+from portal.agents.pages import speaking_of
+from portal.agents.speaking import people_of
+from portal.users import User
+
+
+@dataclass(frozen=True)
+class Hindrance:
+    """Why people get no consent link through this agent; `agent` None for the connection as a whole."""
+
+    agent: Agent | None
+    title: str
+    remedy: str
+
+
+def agents_of(connection: Connection):
+    """The agents that may call the connection and are enabled, by name."""
+    given = Q(project=connection.project_id) if connection.given_to_all else Q(given__connection=connection)
+    agents = Agent.objects.filter(given, project=connection.project_id, disabled_at=None)
+    return agents.select_related("speaking", "registered_by").distinct().order_by("name")
+
+
+def spoken_for(agent: Agent, able: set[User]) -> set[User]:
+    """Those of `able` whom the agent may name as its user now."""
+    permission: SpeakingPermission | None = speaking_of(agent)
+    if permission is None:
+        return set()
+    return able if permission.everyone else able & set(permission.people.all())
+
+
+def people_who_gave(connection: Connection) -> int:
+    return Grant.objects.filter(connection=connection, state=Grant.State.ACTIVE).values("user").distinct().count()
+
+
+def consented(connection: Connection) -> tuple[int, int]:
+    """How many of those who can be asked have consented for every agent that may ask them."""
+    able = set(people_of(connection.project))
+    asked = {(agent.id, user.id) for agent in agents_of(connection) for user in spoken_for(agent, able)}
+    active = Grant.objects.filter(connection=connection, state=Grant.State.ACTIVE)
+    missing = asked - set(active.values_list("agent_id", "user_id"))
+    people = {user for _, user in asked}
+    return len(people - {user for _, user in missing}), len(people)
+
+
+def hindrances(connection: Connection) -> list[Hindrance]:
+    """What the A2A page means by "you don't get a consent link when you expect one", found rather than guessed."""
+    agents = list(agents_of(connection))
+    if not agents:
+        return [Hindrance(None, "No agent may use this connection yet.", "Give it to an agent.")]
+    called = calls.last_per_agent(connection)
+    found = []
+    for agent in agents:
+        if speaking_of(agent) is None:
+            remedy = "An owner can allow it on the agent's page. Until then a call that names a user is refused."
+            found.append(Hindrance(agent, f"{agent.name} may not speak for users.", remedy))
+        elif agent.id not in called:
+            remedy = "People get their link when it calls for them, or through Connect in My consents."
+            found.append(Hindrance(agent, f"{agent.name} has never called this connection.", remedy))
+    return found
