@@ -122,9 +122,7 @@ class Departure:
 
 def begin(request: ConsentRequest) -> Departure:
     """Makes state, verifier and the browser's mark; beginning again replaces them."""
-    _check_may_connect(request)
-    if not clients.is_complete(request.connection):
-        raise FlowRefused("oauth_not_finished", request)
+    check_can_begin(request)
     state, browser, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32), oauth2.new_verifier()
     begun = ConsentRequest.objects.filter(pk=request.pk, state=State.WAITING, expires_at__gt=timezone.now()).update(
         state_digest=digest(state),
@@ -139,12 +137,21 @@ def begin(request: ConsentRequest) -> Departure:
     return Departure(oauth2.authorization_address(request.asked, state, verifier), browser)
 
 
+def check_can_begin(request: ConsentRequest) -> None:
+    """Raises FlowRefused for what a page can say before anybody tries."""
+    _check_may_connect(request)
+    if not clients.is_complete(request.connection):
+        raise FlowRefused("oauth_not_finished", request)
+
+
 def _check_may_connect(request: ConsentRequest) -> None:
     """The user needs a role that may interact with agents, now; Owner or Contributor alone does not do."""
     if not access.allows(request.user_id, request.connection.project_id, Permission.AGENT_INTERACT):
         raise FlowRefused("role_needed_to_connect", request)
     if request.agent.disabled_at is not None or not request.connection.is_enabled:
         raise FlowRefused("consent_not_possible", request)
+    if is_blocked(Caller(request.agent, request.user)):
+        raise FlowRefused("agent_blocked_by_user", request)
 
 
 def digest(text: str) -> str:
@@ -249,6 +256,17 @@ def _fail(request: ConsentRequest, code: str) -> str:
     ended = {"error": code, "state_digest": "", "browser_digest": "", "verifier": "", "flow_ends_at": None}
     ConsentRequest.objects.filter(pk=request.pk).update(**ended)
     return code
+
+
+def answered(grant: Grant) -> ConsentRequest:
+    """The request that was last answered with this grant."""
+    rows = ConsentRequest.objects.filter(connection=grant.connection, agent=grant.agent, user=grant.user)
+    return rows.filter(state=State.GRANTED).latest("decided_at")
+
+
+def way_back(state: str) -> ConsentRequest | None:
+    """The request whose answer came while nobody was signed in: it has to be opened again, the code is left unused."""
+    return ConsentRequest.objects.filter(state_digest=digest(state)).first() if state else None
 
 
 # Saying no

@@ -25,6 +25,7 @@ class Page:
 
 PORTAL_PAGES = [
     Page("Home", "Projects", "home", "home", None, of_portal=True, also=("project-create",)),
+    Page("Home", "My consents", "person-key", "consents", None, of_portal=True),
     Page("Home", "Access log", "document-table", "portal-access-log", Permission.LOG_READ, of_portal=True),
     Page(
         "Home",

@@ -34,6 +34,7 @@ OUTBOUND_CA_FILE = env.text("OUTBOUND_CA_FILE", "") or None
 # The authentication methods, in the order in which people see them. A new one is one class and one line.
 AUTH_METHODS = [
     "connections.methods.key_based.KeyBased",
+    "consent.method.OAuthIdentityPassthrough",
     "connections.methods.unauthenticated.Unauthenticated",
 ]
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("portal.access_log.urls")),
     path("", include("connections.agent_urls")),
     path("", include("connections.urls")),
+    path("", include("consent.urls")),
 ]
 
 handler403 = "portal.errors.forbidden"

@@ -10,6 +10,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from portal.audit.readable import readable
 from portal.templatetags import moments, states
 
 register = template.Library()
@@ -132,6 +133,15 @@ def avatar(person: object, size: int = 28) -> SafeString:
 def initials_of(name: str) -> str:
     words = [word for word in name.split("@")[0].replace(".", " ").split() if word[0].isalnum()]
     return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "?"
+
+
+@register.simple_tag
+def cut(text: object, length: int = 60) -> SafeString:
+    """Somebody else's words as text only, on one line; longer ones are cut, with all of them in the title."""
+    whole = readable(str(text))
+    if len(whole) <= length:
+        return format_html("{}", whole)
+    return format_html('<span title="{}">{}…</span>', whole, whole[: length - 1].rstrip())
 
 
 @register.simple_tag

@@ -1,0 +1,1 @@
+"""What people see of consent. No script is loaded where somebody decides."""

@@ -1,0 +1,47 @@
+"""The provider's answer. GET only: a cross-site POST brings no cookie, so it could be tied to nobody."""
+
+from uuid import UUID
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from consent import flow
+from consent.flow import FlowRefused
+from consent.models import ConsentRequest
+from consent.pages.asking import COOKIE
+from consent.pages.frame import keep_private, refusal
+
+
+@require_http_methods(["GET"])
+def callback(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+    return keep_private(_answer(request, connection_id), has_form=False)
+
+
+# Not @signed_in: its way to the sign-in page would carry the code in an address.
+callback.declares = "signed in"
+
+
+def _answer(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return redirect_to_login(_link(flow.way_back(request.GET.get("state", ""))))
+    try:
+        grant = flow.complete(connection_id, request.user, request.COOKIES.get(COOKIE, ""), request.GET.dict())
+    except FlowRefused as refused:
+        return _refused(request, refused)
+    # To an address without the code, which would otherwise stay in the browser's history.
+    response = redirect("consent-done", flow.answered(grant).id)
+    response.delete_cookie(COOKIE)
+    return response
+
+
+def _refused(request: HttpRequest, refused: FlowRefused) -> HttpResponse:
+    if refused.request and ConsentRequest.objects.filter(pk=refused.request.pk, error=refused.code).exists():
+        return redirect("consent-refused", refused.request.id)
+    return refusal(request, refused, may_switch=False)
+
+
+def _link(asking: ConsentRequest | None) -> str:
+    return reverse("consent", args=[asking.id]) if asking else reverse("consents")

@@ -1,0 +1,23 @@
+"""The pages of consent. A link has no slash at its end, as it is told to agents; with one it works as well."""
+
+from django.urls import path
+
+from consent.pages import answer, asking, connection, mine, outcome
+
+_ONE = "consent/<uuid:asking>"
+_TAB = "projects/<str:project>/tools/<str:connection>/consents/"
+
+urlpatterns = [
+    path("consent/callback/<uuid:connection_id>", answer.callback, name="consent-callback"),
+    path(_ONE, asking.consent, name="consent"),
+    path(f"{_ONE}/", asking.consent, name="consent-with-slash"),
+    path(f"{_ONE}/done", outcome.done, name="consent-done"),
+    path(f"{_ONE}/undo", outcome.undo, name="consent-undo"),
+    path(f"{_ONE}/refused", outcome.refused, name="consent-refused"),
+    path("consents/", mine.consents, name="consents"),
+    path("consents/connect/<uuid:connection_id>/<uuid:agent_id>", mine.connect, name="consents-connect"),
+    path("consents/<uuid:grant>/disconnect", mine.disconnect, name="consents-disconnect"),
+    path("consents/blocks/<uuid:block>/unblock", mine.unblock, name="consents-unblock"),
+    path(_TAB, connection.consents, name="connection-consents"),
+    path(f"{_TAB}<uuid:grant>/revoke/", connection.revoke, name="connection-consents-revoke"),
+]
