@@ -10,6 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from connections.models import Connection
+from consent.models import Block, ConsentRequest, Grant
 from portal.agents.models import Agent
 from portal.audit import events, log
 from portal.audit.models import LogRow
@@ -33,6 +34,9 @@ class World:
     invitation: Invitation
     token: str
     row: LogRow
+    grant: Grant
+    asking: ConsentRequest
+    block: Block
     on_portal: dict[str, object]
 
     def named_in_addresses(self) -> dict[str, object]:
@@ -47,6 +51,11 @@ class World:
             "person": self.person.id,
             "token": self.token,
             "row": self.row.uid,
+            "connection_id": self.connection.id,
+            "agent_id": self.agent.id,
+            "grant": self.grant.id,
+            "asking": self.asking.id,
+            "block": self.block.id,
         }
 
     def addresses_of(self, route: "Route") -> dict[str, object]:
@@ -58,8 +67,6 @@ class World:
         named = {name: str(value) for name, value in self.named_in_addresses().items()}
         ids = {
             "project_id": self.project.id,
-            "agent_id": self.agent.id,
-            "connection_id": self.connection.id,
             "agents": self.agent.id,
             "connections": self.connection.id,
             "give_to": self.agent.id,
@@ -85,7 +92,19 @@ def make(name: str, mark: str = "") -> World:
     invitation = _invite(f"{mark or 'plain'}.ivy@contoso.example", project, owner, token)
     log.record(events.PROJECT_CHANGED, log.Actor.of(owner), project=project, details={"changed": mark})
     row = LogRow.objects.filter(project_id=project.id).latest("id")
-    return World(project, person, agent, connection, assignment, invitation, token, row, _on_portal(name, owner))
+    consented = _consented(connection, agent, person)
+    on_portal = _on_portal(name, owner)
+    return World(project, person, agent, connection, assignment, invitation, token, row, *consented, on_portal)
+
+
+def _consented(connection: Connection, agent: Agent, person: User) -> tuple[Grant, ConsentRequest, Block]:
+    terms = {name: f"https://{name}.contoso.example" for name in ("authorization_url", "token_url", "refresh_url")}
+    terms |= {"client_id": "c", "redirect_uri": "r", "endpoints": [connection.endpoint], "scopes": []}
+    who = {"connection": connection, "agent": agent, "user": person}
+    soon = timezone.now() + timedelta(hours=1)
+    grant = Grant.objects.create(**who, terms=terms, account=f"octocat of {person.name}")
+    asking = ConsentRequest.objects.create(**who, terms=terms, expires_at=soon)
+    return grant, asking, Block.objects.create(agent=agent, user=person)
 
 
 def _on_portal(name: str, owner: User) -> dict[str, object]:

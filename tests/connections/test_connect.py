@@ -30,11 +30,14 @@ class TestTheWayThere:
     def test_the_form_offers_the_installed_methods_and_says_whether_user_context_persists(self, browse, ana, form):
         shown = text_of(browse(ana).get(form))
         assert shown.count("User context persists: <strong>No</strong>") == 2
+        assert shown.count("User context persists: <strong>Yes</strong>") == 2
         assert "Provide an API key or access token to authenticate with the A2A endpoint." in shown
         assert "Use one shared identity for all users" in shown
         assert "Connect to an A2A endpoint that doesn't require auth" in shown
 
-    def test_a_goal_without_an_installed_method_is_not_shown(self, browse, ana, form):
+    def test_a_goal_without_an_installed_method_is_not_shown(self, browse, ana, form, settings):
+        assert "Preserve each user" in text_of(browse(ana).get(form))
+        settings.AUTH_METHODS = [path for path in settings.AUTH_METHODS if "OAuth" not in path]
         assert "Preserve each user" not in text_of(browse(ana).get(form))
 
     def test_the_address_names_the_method(self, browse, ana, form):
