@@ -143,6 +143,7 @@ class Call:
             return
         try:
             credential = await self._credential(admitted)
+            self._journal.used = credential.used
             seen = await self._forward(admitted, credential, body)
         except ConsentRequired as required:
             await self._ask_for_consent(admitted, required.consent)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from connections.gateway.exchange import Exchange
 from connections.gateway.refusals import Refused
@@ -36,6 +37,7 @@ class Journal:
         self.user: User | None = None
         self.asked: Asked | None = None
         self.status: int | None = None
+        self.used: tuple[UUID, ...] = ()
 
     async def attempt(self, admitted: "Admitted") -> None:
         """No row, no credential: returns when the attempt is durable, else raises Refused (F21)."""
@@ -62,7 +64,7 @@ class Journal:
         }
         if self._attempt:
             row, self._attempt = log.outcome_of(self._attempt, outcome, **measured), None
-            self._gateway.committer.outcome(row)
+            self._gateway.committer.outcome(row, self.used)
         elif not self.is_stranger or self._gateway.limits.may_note_stranger():
             self._note(CALL_REFUSED, outcome, measured)
 

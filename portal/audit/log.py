@@ -236,8 +236,8 @@ class Committer:
         self._put(_Entry(row | {"kind": LogRow.Kind.ATTEMPT.value}, tuple(used), done), urgent=True)
         return done
 
-    def outcome(self, row: dict) -> None:
-        self._put(_Entry(row, (), None), urgent=False)
+    def outcome(self, row: dict, used: Iterable[uuid.UUID] = ()) -> None:
+        self._put(_Entry(row, tuple(used), None), urgent=False)
 
     def close(self, seconds: float = 5.0) -> None:
         """Writes what waits and ends the thread."""
