@@ -75,7 +75,7 @@ ADDRESSES = {
 def short_limits(settings) -> None:
     settings.GATEWAY_CALL_SECONDS = settings.GATEWAY_STREAM_SECONDS = 0.4
     settings.GATEWAY_IDLE_SECONDS = 0.2
-    settings.GATEWAY_MAX_ANSWER = 1_000_000
+    settings.GATEWAY_MAX_ANSWER = 100_000
 
 
 def line_to_bad(url: str) -> Line:
