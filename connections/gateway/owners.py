@@ -12,12 +12,11 @@ from uuid import UUID
 from django.db import connection as database
 from django.db.models import Q, QuerySet
 
-from connections.gateway.answers import Named
+from connections.gateway.answers import Named, can_be_kept
 from connections.models import TaskOwner
 
 GATEWAY_PREFIX = "gh-"
 KNOWN = 50_000
-LONGEST = TaskOwner._meta.get_field("task").max_length
 ENDPOINT, GATEWAY = TaskOwner.MadeBy.ENDPOINT, TaskOwner.MadeBy.GATEWAY
 
 # One statement, so that an answer waits for one round trip. Where a row is there already, it stays.
@@ -107,7 +106,7 @@ def check(owner: Owner, tasks: Iterable[str], contexts: Iterable[str], *, begins
 
 def _owned(owner: Owner, tasks: Iterable[str], contexts: Iterable[str]) -> list[TaskOwner]:
     """The rows that decide about these names, contexts first. Raises ForeignTask when one is another's."""
-    if not all(_can_be_kept(name) for name in (*tasks, *contexts)):
+    if not all(can_be_kept(name) for name in (*tasks, *contexts)):
         raise ForeignTask
     named = Q(task__in=tasks, task__gt="") | Q(task="", context__in=contexts)
     rows = list(_through(owner).filter(named).order_by("task", "id"))
@@ -118,11 +117,6 @@ def _owned(owner: Owner, tasks: Iterable[str], contexts: Iterable[str]) -> list[
 
 def _through(owner: Owner) -> QuerySet[TaskOwner]:
     return TaskOwner.objects.filter(connection_id=owner.connection)
-
-
-def _can_be_kept(name: str) -> bool:
-    """PostgreSQL keeps neither NUL nor half a surrogate pair, both of which JSON can spell."""
-    return len(name) <= LONGEST and "\0" not in name and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _conversation(owner: Owner, rows: list[TaskOwner]) -> Conversation | None:
@@ -147,7 +141,7 @@ def record(owner: Owner, names: Iterable[Named]) -> None:
     pairs |= {(named.task, named.context) for named in names if named.task}
     if not pairs:
         return
-    if not all(_can_be_kept(name) for pair in pairs for name in pair):
+    if not all(can_be_kept(name) for pair in pairs for name in pair):
         raise ForeignTask
     if _insert(owner, pairs, ENDPOINT) < len(pairs):
         _owned(owner, [task for task, _ in pairs if task], [context for _, context in pairs if context])
@@ -164,7 +158,7 @@ def _insert(owner: Owner, pairs: Iterable[tuple[str, str]], made_by: TaskOwner.M
 
 def mine(owner: Owner, tasks: Iterable[str]) -> set[str]:
     """Those of the endpoint's tasks that are the owner's."""
-    able = [task for task in tasks if _can_be_kept(task)]
+    able = [task for task in tasks if can_be_kept(task)]
     rows = _through(owner).filter(agent_id=owner.agent, user_id=owner.user, task__in=able)
     return set(rows.values_list("task", flat=True))
 
