@@ -10,6 +10,7 @@ UNBLOCKED = Event("consent.unblocked", "Agent unblocked", "{who} unblocked {agen
 WRONG_PERSON = Event(
     "consent.wrong_person", "Foreign consent link", "{who} opened a consent link made for another person"
 )
+LINK_REFUSED = Event("consent.link_refused", "Consent refused", "What {who} answered for {connection} was refused")
 CALLBACK_REFUSED = Event(
     "consent.callback_refused", "Sign-in refused", "A provider's answer for {connection} was refused"
 )

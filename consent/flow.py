@@ -6,9 +6,7 @@ somebody else's, changes nothing.
 """
 
 import hashlib
-import hmac
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -19,12 +17,14 @@ from django.utils import timezone
 
 from connections.methods.base import Caller, Consent, CredentialUnavailable
 from connections.models import Connection
-from consent import clients, events, grants, oauth2
-from consent.models import Block, ConsentRequest, Grant
+from consent import clients, events, giving, oauth2
+from consent.models import Block, ConsentRequest
 from consent.terms import Terms
 from portal import vault
 from portal.audit import changes, log
-from portal.audit.events import Outcome
+from portal.audit.events import Event, Outcome
+from portal.outbound import policy
+from portal.outbound.errors import OutboundError
 from portal.projects import access
 from portal.projects.roles import Permission
 from portal.users import User
@@ -53,7 +53,9 @@ def ask(connection: Connection, caller: Caller, reason: str = "", begun_by: str 
         return live
     try:
         with transaction.atomic():
-            ConsentRequest.objects.filter(**_who(connection, caller), state=State.WAITING).update(state=State.ENDED)
+            # Only the one that was looked at: another call may have made a new one since, and given its link away.
+            if live:
+                ConsentRequest.objects.filter(pk=live.pk, state=State.WAITING).update(state=State.ENDED)
             made = ConsentRequest.objects.create(
                 **_who(connection, caller),
                 terms=terms,
@@ -61,11 +63,15 @@ def ask(connection: Connection, caller: Caller, reason: str = "", begun_by: str 
                 begun_by=begun_by,
                 expires_at=timezone.now() + LINK_LIVES,
             )
-            _log(events.ASKED, made, log.SYSTEM, Outcome.CONSENT_NEEDED, reason)
+            note(events.ASKED, made, log.SYSTEM, Outcome.CONSENT_NEEDED, reason)
             return made
     except IntegrityError:
         # Another call of the same agent for the same user was a moment earlier.
-        return _waiting(connection, caller)
+        live = _waiting(connection, caller)
+        if live is None:
+            # Answered already, or the connection was deleted.
+            raise CredentialUnavailable("credential_unavailable") from None
+        return live
 
 
 def _who(connection: Connection, caller: Caller) -> dict:
@@ -77,14 +83,15 @@ def _waiting(connection: Connection, caller: Caller) -> ConsentRequest | None:
     return rows.select_related("connection__project", "agent", "user").first()
 
 
-def consent_of(request: ConsentRequest) -> Consent:
-    """As the gateway tells it."""
+def consent_of(request: ConsentRequest, reason: str = "") -> Consent:
+    """As the gateway tells it; `reason` is why what the user gave before does not serve, a troubleshooting code."""
     return Consent(
         id=request.id,
         link=link_of(request),
         server_label=str(request.connection),
         scopes=request.asked.scopes,
         expires_at=request.expires_at,
+        reason=reason,
     )
 
 
@@ -99,7 +106,7 @@ def find(request_id: UUID, user: User) -> ConsentRequest:
     if request is None:
         raise FlowRefused("consent_link_unknown")
     if request.user_id != user.id:
-        _log(events.WRONG_PERSON, request, log.Actor.of(user), Outcome.NOT_PERMITTED, "consent_wrong_person")
+        note(events.WRONG_PERSON, request, log.Actor.of(user), Outcome.NOT_PERMITTED, "consent_wrong_person")
         raise FlowRefused("consent_wrong_person")
     return request
 
@@ -122,7 +129,10 @@ class Departure:
 
 def begin(request: ConsentRequest) -> Departure:
     """Makes state, verifier and the browser's mark; beginning again replaces them."""
-    check_can_begin(request)
+    try:
+        check_can_begin(request)
+    except FlowRefused as why:
+        raise refused(events.LINK_REFUSED, request, request.user, why.code) from None
     state, browser, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(32), oauth2.new_verifier()
     begun = ConsentRequest.objects.filter(pk=request.pk, state=State.WAITING, expires_at__gt=timezone.now()).update(
         state_digest=digest(state),
@@ -133,22 +143,33 @@ def begin(request: ConsentRequest) -> Departure:
         error="",
     )
     if not begun:
-        raise FlowRefused("consent_link_ended", request)
+        raise came_too_late(request)
     return Departure(oauth2.authorization_address(request.asked, state, verifier), browser)
+
+
+def came_too_late(request: ConsentRequest) -> FlowRefused:
+    """What somebody answers on a link that has ended or was decided changes nothing, and is logged."""
+    return refused(events.LINK_REFUSED, request, request.user, "consent_link_ended")
 
 
 def check_can_begin(request: ConsentRequest) -> None:
     """Raises FlowRefused for what a page can say before anybody tries."""
-    _check_may_connect(request)
+    check_may_connect(request)
     if not clients.is_complete(request.connection):
         raise FlowRefused("oauth_not_finished", request)
+    try:
+        # Also what was stored under other rules: a browser is never led to `javascript:` (T19).
+        policy.check_url(request.asked.authorization_url)
+    except OutboundError as error:
+        raise FlowRefused(error.code, request) from None
 
 
-def _check_may_connect(request: ConsentRequest) -> None:
+def check_may_connect(request: ConsentRequest) -> None:
     """The user needs a role that may interact with agents, now; Owner or Contributor alone does not do."""
     if not access.allows(request.user_id, request.connection.project_id, Permission.AGENT_INTERACT):
         raise FlowRefused("role_needed_to_connect", request)
-    if request.agent.disabled_at is not None or not request.connection.is_enabled:
+    usable = giving.agents_of(request.connection).filter(pk=request.agent_id).exists()
+    if not usable or not request.connection.is_enabled:
         raise FlowRefused("consent_not_possible", request)
     if is_blocked(Caller(request.agent, request.user)):
         raise FlowRefused("agent_blocked_by_user", request)
@@ -158,132 +179,21 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# And back
-
-
-def complete(connection_id: UUID, user: User, browser: str, answer: Mapping[str, str]) -> Grant:
-    """The provider's answer at our redirect URI. Raises FlowRefused; the code is exchanged only after every check."""
-    request = _of_state(answer.get("state", ""))
-    _check_it_is_theirs(request, connection_id, user, browser)
-    _check_issuer(request.asked, answer, request)
-    if "error" in answer:
-        _log(events.PROVIDER_REFUSED, request, log.Actor.of(user), Outcome.FAILED, _provider_code(answer["error"]))
-        raise FlowRefused(_fail(request, _provider_code(answer["error"])), request)
-    if not answer.get("code"):
-        raise FlowRefused(_fail(request, "provider_failed"), request)
-    _use_once(request)
-    _check_may_connect(request)
-    return _exchanged(request, user, answer["code"])
-
-
-def _of_state(state: str) -> ConsentRequest:
-    rows = ConsentRequest.objects.select_related("connection__project", "agent__registered_by", "user")
-    request = rows.filter(state_digest=digest(state)).first() if state else None
-    if request is None:
-        raise FlowRefused("consent_answer_unknown")
-    return request
-
-
-def _check_it_is_theirs(request: ConsentRequest, connection_id: UUID, user: User, browser: str) -> None:
-    """Whose session, whose connection, whose browser: any other answer was made to be mistaken for this one."""
-    same_browser = hmac.compare_digest(digest(browser), request.browser_digest)
-    checks = [
-        (request.user_id == user.id, "consent_wrong_person"),
-        (request.connection_id == connection_id, "consent_answer_foreign"),
-        (same_browser, "consent_other_browser"),
-        (request.state == State.WAITING and request.flow_ends_at > timezone.now(), "consent_flow_ended"),
-    ]
-    for holds, code in checks:
-        if not holds:
-            _log(events.CALLBACK_REFUSED, request, log.Actor.of(user), Outcome.NOT_PERMITTED, code)
-            raise FlowRefused(code, request if request.user_id == user.id else None)
-
-
-def _check_issuer(terms: Terms, answer: Mapping[str, str], request: ConsentRequest) -> None:
-    """RFC 9207: where the issuer is known, `iss` must be there and be it, in error answers too."""
-    if terms.issuer and answer.get("iss") != terms.issuer:
-        _log(events.CALLBACK_REFUSED, request, log.SYSTEM, Outcome.NOT_PERMITTED, "issuer_mismatch")
-        raise FlowRefused("issuer_mismatch", request)
-
-
-def _use_once(request: ConsentRequest) -> None:
-    """Of any number of identical answers exactly one goes on (T17)."""
-    if not ConsentRequest.objects.filter(pk=request.pk, used_at=None, state=State.WAITING).update(
-        used_at=timezone.now()
-    ):
-        raise FlowRefused("consent_answer_used", request)
-
-
-def _exchanged(request: ConsentRequest, user: User, code: str) -> Grant:
-    try:
-        verifier = vault.open_sealed(request.verifier, request.binding("verifier")).reveal()
-        client = clients.of(request.connection, request.asked)
-        tokens = oauth2.exchange(client, code, verifier)
-    except (oauth2.TokenRefused, CredentialUnavailable, vault.VaultError) as refused:
-        code = _exchange_code(refused)
-        _log(events.PROVIDER_REFUSED, request, log.Actor.of(user), Outcome.FAILED, code)
-        raise FlowRefused(_fail(request, code), request) from None
-    return _stored(request, user, tokens)
-
-
-def _stored(request: ConsentRequest, user: User, tokens: oauth2.Tokens) -> Grant:
-    account = oauth2.account_of(request.asked, tokens.access)
-    with changes.announced():
-        grant = grants.store(request, tokens, account)
-        _decide(request, State.GRANTED)
-        details = {"account": account, "scopes": " ".join(grant.scopes_given)}
-        _log(events.GIVEN, request, log.Actor.of(user), Outcome.SUCCEEDED, "", details)
-    return grant
-
-
-def _exchange_code(refused: Exception) -> str:
-    if isinstance(refused, oauth2.GrantEnded):
-        return "code_refused"
-    if isinstance(refused, oauth2.Uncertain):
-        return "provider_failed"
-    return getattr(refused, "code", "secret_unreadable")
-
-
-def _provider_code(error: str) -> str:
-    """Our own words for a provider's error; its description is never shown (T27)."""
-    known = {"access_denied": "provider_denied", "invalid_scope": "provider_refused_request"}
-    known |= {"unauthorized_client": "oauth_client_refused", "temporarily_unavailable": "provider_unavailable"}
-    return known.get(error, "provider_failed")
-
-
-def _fail(request: ConsentRequest, code: str) -> str:
-    """The flow is over, the link is not: the user may try again."""
-    ended = {"error": code, "state_digest": "", "browser_digest": "", "verifier": "", "flow_ends_at": None}
-    ConsentRequest.objects.filter(pk=request.pk).update(**ended)
-    return code
-
-
-def answered(grant: Grant) -> ConsentRequest:
-    """The request that was last answered with this grant."""
-    rows = ConsentRequest.objects.filter(connection=grant.connection, agent=grant.agent, user=grant.user)
-    return rows.filter(state=State.GRANTED).latest("decided_at")
-
-
-def way_back(state: str) -> ConsentRequest | None:
-    """The request whose answer came while nobody was signed in: it has to be opened again, the code is left unused."""
-    return ConsentRequest.objects.filter(state_digest=digest(state)).first() if state else None
-
-
 # Saying no
 
 
 def decline(request: ConsentRequest) -> None:
     with transaction.atomic():
-        _decide(request, State.DECLINED)
-        _log(events.DECLINED, request, log.Actor.of(request.user))
+        decide(request, State.DECLINED)
+        note(events.DECLINED, request, log.Actor.of(request.user))
 
 
 def not_asked(request: ConsentRequest) -> None:
     """The person did not start this: the agent is blocked for them, and the log tells its owner."""
     with changes.announced():
-        _decide(request, State.NOT_ASKED)
+        decide(request, State.NOT_ASKED)
         Block.objects.get_or_create(agent=request.agent, user=request.user)
-        _log(events.NOT_ASKED, request, log.Actor.of(request.user))
+        note(events.NOT_ASKED, request, log.Actor.of(request.user))
 
 
 def unblock(block: Block) -> None:
@@ -298,14 +208,23 @@ def is_blocked(caller: Caller) -> bool:
     return Block.objects.filter(agent=caller.agent, user=caller.user).exists()
 
 
-def _decide(request: ConsentRequest, state: str) -> None:
-    request.state, request.decided_at = state, timezone.now()
-    request.state_digest = request.browser_digest = request.verifier = ""
-    request.save(update_fields=["state", "decided_at", "state_digest", "browser_digest", "verifier"])
+def decide(request: ConsentRequest, state: str) -> None:
+    """Once: of a refusal and an answer of the provider that come together, the first counts."""
+    decided = {"state": state, "decided_at": timezone.now()}
+    wiped = dict.fromkeys(("state_digest", "browser_digest", "verifier"), "")
+    if not ConsentRequest.objects.filter(pk=request.pk, state=State.WAITING).update(**decided, **wiped):
+        raise FlowRefused("consent_link_ended", request)
+    request.state, request.decided_at = decided["state"], decided["decided_at"]
 
 
-def _log(
-    event,
+def refused(event: Event, request: ConsentRequest, user: User, code: str) -> FlowRefused:
+    """Logged; the request is named only to the person it was made for."""
+    note(event, request, log.Actor.of(user), Outcome.NOT_PERMITTED, code)
+    return FlowRefused(code, request if request.user_id == user.id else None)
+
+
+def note(
+    event: Event,
     request: ConsentRequest,
     actor: log.Actor,
     outcome: Outcome = Outcome.SUCCEEDED,

@@ -80,7 +80,8 @@ _USER = rows(
         "This link was made for someone else",
         "Nobody can consent for another person. Nothing was changed, and the link still works for the person it was "
         "made for.",
-        "If you want to use the agent yourself, ask it in your own conversation: you get a link of your own.",
+        "If someone sent you this link, don't sign in as them. If you want to use the agent yourself, ask it in your "
+        "own conversation: you get a link of your own.",
     ),
     (
         "consent_link_ended",
@@ -159,8 +160,8 @@ _ADMINISTRATOR = rows(
     (
         "consent_not_possible",
         "Nothing can be allowed at present",
-        "The agent or the connection is disabled.",
-        "Enable it on its page if it should work again.",
+        "The agent or the connection is disabled, or the agent may not use the connection any more.",
+        "Enable it on its page, or give the connection to the agent, if it should work again.",
     ),
 )
 

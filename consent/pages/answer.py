@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from consent import flow
+from consent import coming_back
 from consent.flow import FlowRefused
 from consent.models import ConsentRequest
 from consent.pages.asking import COOKIE
@@ -26,13 +26,13 @@ callback.declares = "signed in"
 
 def _answer(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     if not request.user.is_authenticated:
-        return redirect_to_login(_link(flow.way_back(request.GET.get("state", ""))))
+        return redirect_to_login(_link(coming_back.way_back(request.GET.get("state", ""), request.user)))
     try:
-        grant = flow.complete(connection_id, request.user, request.COOKIES.get(COOKIE, ""), request.GET.dict())
+        grant = coming_back.complete(connection_id, request.user, request.COOKIES.get(COOKIE, ""), request.GET)
     except FlowRefused as refused:
         return _refused(request, refused)
     # To an address without the code, which would otherwise stay in the browser's history.
-    response = redirect("consent-done", flow.answered(grant).id)
+    response = redirect("consent-done", coming_back.answered(grant).id)
     response.delete_cookie(COOKIE)
     return response
 

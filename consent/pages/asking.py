@@ -15,6 +15,7 @@ from consent.pages.frame import consent_page
 from consent.terms import Terms
 
 COOKIE = "__Host-consent" if settings.HTTPS else "consent"
+DECISIONS = ("continue", "decline", "not_asked")
 State = ConsentRequest.State
 
 
@@ -50,6 +51,8 @@ def _decide(request: HttpRequest, asking: ConsentRequest, decision: str) -> Http
         telling.tell_owner(asking)
     elif decision == "renew" and asking.state in (State.WAITING, State.ENDED):
         return redirect("consent", flow.renew(asking).id)
+    elif decision in DECISIONS:
+        flow.came_too_late(asking)
     return redirect("consent", asking.id)
 
 

@@ -1,0 +1,201 @@
+"""The provider's answer at our redirect URI: whose it is, that it counts once, and what becomes of it (T14 to T18).
+
+The session's user is compared before a code is exchanged. Every refusal is logged, also the ones that look harmless:
+an attack is seen by what it tried.
+"""
+
+import hmac
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
+
+from connections.methods.base import CredentialUnavailable
+from connections.models import Connection
+from consent import clients, events, grants, oauth2
+from consent.flow import FlowRefused, check_may_connect, decide, digest, note, refused
+from consent.models import ConsentRequest, Grant
+from portal import vault
+from portal.audit import changes, log
+from portal.audit.events import Outcome
+from portal.users import User
+
+State = ConsentRequest.State
+
+
+def complete(connection_id: UUID, user: User, browser: str, answer: MultiValueDict) -> Grant:
+    """The provider's answer at our redirect URI. Raises FlowRefused; the code is exchanged only after every check."""
+    request = _of_state(answer.get("state", ""), connection_id, user)
+    _check_it_is_theirs(request, connection_id, user, browser)
+    _check_each_once(request, answer)
+    _check_issuer(request, answer)
+    if "error" in answer:
+        raise _ended_by_provider(request, _provider_code(answer["error"]))
+    if not answer.get("code"):
+        raise _ended_by_provider(request, "provider_failed")
+    _use_once(request)
+    try:
+        check_may_connect(request)
+    except FlowRefused as why:
+        raise refused(events.CALLBACK_REFUSED, request, user, why.code) from None
+    return _exchanged(request, answer["code"])
+
+
+def _of_state(state: str, connection_id: UUID, user: User) -> ConsentRequest:
+    rows = ConsentRequest.objects.select_related("connection__project", "agent__registered_by", "user")
+    request = rows.filter(state_digest=digest(state)).first() if state else None
+    if request is None:
+        _log_unknown(connection_id, user)
+        raise FlowRefused("consent_answer_unknown")
+    return request
+
+
+def _log_unknown(connection_id: UUID, user: User) -> None:
+    """A state that was used, replaced or never made: replaying and guessing are seen at the connection they aim at."""
+    connection = Connection.objects.select_related("project").filter(pk=connection_id).first()
+    log.record(
+        events.CALLBACK_REFUSED,
+        log.Actor.of(user),
+        outcome=Outcome.NOT_PERMITTED,
+        reason="consent_answer_unknown",
+        project=connection.project if connection else None,
+        connection=connection,
+    )
+
+
+def _check_it_is_theirs(request: ConsentRequest, connection_id: UUID, user: User, browser: str) -> None:
+    """Whose session, whose connection, whose browser: any other answer was made to be mistaken for this one."""
+    same_browser = hmac.compare_digest(digest(browser), request.browser_digest)
+    checks = [
+        (request.user_id == user.id, "consent_wrong_person"),
+        (request.connection_id == connection_id, "consent_answer_foreign"),
+        (same_browser, "consent_other_browser"),
+        (request.state == State.WAITING and request.flow_ends_at > timezone.now(), "consent_flow_ended"),
+    ]
+    for holds, code in checks:
+        if not holds:
+            raise refused(events.CALLBACK_REFUSED, request, user, code)
+
+
+def _check_each_once(request: ConsentRequest, answer: MultiValueDict) -> None:
+    """A parameter that comes twice can be read in two ways (RFC 6749 3.1): one issuer for us, one for a proxy."""
+    if any(len(answer.getlist(name)) > 1 for name in ("state", "code", "iss", "error")):
+        raise refused(events.CALLBACK_REFUSED, request, request.user, "provider_failed")
+
+
+def _check_issuer(request: ConsentRequest, answer: MultiValueDict) -> None:
+    """RFC 9207: where the issuer is known, `iss` must be there and be it, in error answers too."""
+    issuer = request.asked.issuer
+    if issuer and answer.get("iss") != issuer:
+        raise refused(events.CALLBACK_REFUSED, request, request.user, "issuer_mismatch")
+
+
+def _use_once(request: ConsentRequest) -> None:
+    """Of any number of identical answers exactly one goes on (T17)."""
+    unused = _this_flow(request).filter(used_at=None, state=State.WAITING)
+    if not unused.update(used_at=timezone.now()):
+        raise refused(events.CALLBACK_REFUSED, request, request.user, "consent_answer_used")
+
+
+def _this_flow(request: ConsentRequest):
+    """The row while it holds the same flow: one that was begun again since is another."""
+    return ConsentRequest.objects.filter(pk=request.pk, state_digest=request.state_digest)
+
+
+def _ended_by_provider(request: ConsentRequest, code: str) -> FlowRefused:
+    note(events.PROVIDER_REFUSED, request, log.Actor.of(request.user), Outcome.FAILED, code)
+    return FlowRefused(_fail(request, code), request)
+
+
+def _ended_by_us(request: ConsentRequest, code: str) -> FlowRefused:
+    note(events.CALLBACK_REFUSED, request, log.Actor.of(request.user), Outcome.FAILED, code)
+    return FlowRefused(_fail(request, code), request)
+
+
+def _exchanged(request: ConsentRequest, code: str) -> Grant:
+    try:
+        verifier = vault.open_sealed(request.verifier, request.binding("verifier")).reveal()
+        client = clients.of(request.connection, request.asked)
+    except vault.SealBroken:
+        # The row was moved to another user or address: nothing of it may be used.
+        raise _ended_by_us(request, "token_unreadable") from None
+    except vault.KeyUnavailable:
+        raise _ended_by_us(request, "key_unavailable") from None
+    except CredentialUnavailable as unavailable:
+        raise _ended_by_us(request, unavailable.code) from None
+    try:
+        tokens = oauth2.exchange(client, code, verifier)
+    except oauth2.TokenRefused as why:
+        raise _ended_by_provider(request, _exchange_code(why)) from None
+    return _stored(request, client, tokens)
+
+
+def _stored(request: ConsentRequest, client: oauth2.Client, tokens: oauth2.Tokens) -> Grant:
+    account = oauth2.account_of(request.asked, tokens.access)
+    try:
+        with changes.announced():
+            _check_still_wanted(request)
+            grant = grants.store(request, tokens, account)
+            decide(request, State.GRANTED)
+            details = {"account": account, "scopes": " ".join(grant.scopes_given)}
+            note(events.GIVEN, request, log.Actor.of(request.user), Outcome.SUCCEEDED, "", details)
+    except FlowRefused as why:
+        _give_back(client, tokens)
+        raise refused(events.CALLBACK_REFUSED, request, request.user, why.code) from None
+    return grant
+
+
+def _check_still_wanted(request: ConsentRequest) -> None:
+    """Once more, as it is now: the provider took its time, and meanwhile somebody may have said no or changed things.
+
+    The lock makes whoever comes later see the grant.
+    """
+    rows = ConsentRequest.objects.select_for_update(of=("self",)).select_related("connection__project", "agent", "user")
+    now = rows.filter(pk=request.pk, state=State.WAITING).first()
+    if now is None:
+        raise FlowRefused("consent_flow_ended", request)
+    check_may_connect(now)
+
+
+def _give_back(client: oauth2.Client, tokens: oauth2.Tokens) -> None:
+    """Nothing that is not kept here stays usable at the provider, where it can be told."""
+    if client.terms.revocation_url:
+        for token, hint in ((tokens.refresh, "refresh_token"), (tokens.access, "access_token")):
+            if token is not None:
+                oauth2.revoke(client, token, hint)
+
+
+def _exchange_code(refused: oauth2.TokenRefused) -> str:
+    if isinstance(refused, oauth2.GrantEnded):
+        return "code_refused"
+    return "provider_failed" if isinstance(refused, oauth2.Uncertain) else refused.code
+
+
+def _provider_code(error: str) -> str:
+    """Our own words for a provider's error; its description is never shown (T27)."""
+    known = {"access_denied": "provider_denied", "invalid_scope": "provider_refused_request"}
+    known |= {"unauthorized_client": "oauth_client_refused", "temporarily_unavailable": "provider_unavailable"}
+    return known.get(error, "provider_failed")
+
+
+def _fail(request: ConsentRequest, code: str) -> str:
+    """The flow is over, the link is not: the user may try again."""
+    ended = {"error": code, "state_digest": "", "browser_digest": "", "verifier": "", "flow_ends_at": None}
+    _this_flow(request).update(**ended)
+    return code
+
+
+def answered(grant: Grant) -> ConsentRequest:
+    """The request that was last answered with this grant."""
+    rows = ConsentRequest.objects.filter(connection=grant.connection, agent=grant.agent, user=grant.user)
+    return rows.filter(state=State.GRANTED).latest("decided_at")
+
+
+def way_back(state: str, visitor: User | AnonymousUser) -> ConsentRequest | None:
+    """The request whose answer came while nobody was signed in: it has to be opened again, the code is left unused."""
+    rows = ConsentRequest.objects.select_related("connection__project", "agent", "user")
+    request = rows.filter(state_digest=digest(state)).first() if state else None
+    if request:
+        note(events.CALLBACK_REFUSED, request, log.Actor.of(visitor), Outcome.NOT_PERMITTED, "consent_other_browser")
+    return request
