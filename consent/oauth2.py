@@ -9,11 +9,13 @@ import hashlib
 import json
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from consent.terms import Terms
-from portal.outbound.errors import AnswerTooLarge, BadAnswer, OutboundError, TimedOut
+from portal.outbound.errors import OutboundError
 from portal.outbound.session import Answer, fetch
 from portal.vault import Secret
 
@@ -21,6 +23,7 @@ LARGEST_ANSWER = 65_536
 LONGEST_TOKEN = 16_384
 SHORTEST_LIFE, LONGEST_LIFE = 60, 30 * 24 * 3600
 DEADLINE = 10.0
+LONGEST_PAUSE = 3600
 # Parameters that the flow itself sets; a connection's extra parameters can't change them.
 OWN_PARAMETERS = frozenset(
     "response_type response_mode client_id client_secret redirect_uri scope state nonce code_challenge "
@@ -29,9 +32,17 @@ OWN_PARAMETERS = frozenset(
 
 
 class TokenRefused(Exception):
-    """Base of what a token endpoint can say no with; `code` is an entry of the troubleshooting catalogue."""
+    """Base of what a token endpoint can say no with; `code` is an entry of the troubleshooting catalogue.
+
+    `retry_after`: seconds until asking again makes sense.
+    """
 
     code = "provider_failed"
+    pause = 30
+
+    def __init__(self, retry_after: int | None = None) -> None:
+        super().__init__(self.code)
+        self.retry_after = self.pause if retry_after is None else retry_after
 
 
 class GrantEnded(TokenRefused):
@@ -53,19 +64,19 @@ class RequestRefused(TokenRefused):
 
 
 class ProviderBusy(TokenRefused):
-    """It answered that it can't now, having done nothing: 429, or never reached. `retry_after` in seconds."""
+    """It answered that it can't now, having done nothing: 429, or never reached."""
 
     code = "provider_unavailable"
 
-    def __init__(self, retry_after: int = 30) -> None:
-        super().__init__(self.code)
-        self.retry_after = retry_after
-
 
 class Uncertain(TokenRefused):
-    """No usable answer although the request was sent: the provider may have rotated the refresh token."""
+    """No usable answer although the request was sent: the provider may have rotated the refresh token.
+
+    The pause is short: many providers take the old token once more within some seconds.
+    """
 
     code = "refresh_uncertain"
+    pause = 5
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,8 @@ def challenge_of(verifier: str) -> str:
 def authorization_address(terms: Terms, state: str, verifier: str) -> str:
     """Where the user's browser goes to sign in and agree (RFC 6749 4.1.1)."""
     parameters = {
-        **terms.extra,
+        # The form refuses names of our own; a row that was written past it changes nothing either.
+        **{name: value for name, value in terms.extra.items() if name.lower() not in OWN_PARAMETERS},
         "response_type": "code",
         "client_id": terms.client_id,
         "redirect_uri": terms.redirect_uri,
@@ -159,10 +171,8 @@ def _for_whom(terms: Terms) -> dict[str, str]:
 def _tokens(client: Client, url: str, form: dict[str, str]) -> Tokens:
     try:
         answer = _post(client, url, form)
-    except (TimedOut, BadAnswer, AnswerTooLarge) as error:
-        raise (Uncertain() if error.sent else ProviderBusy()) from None
     except OutboundError as error:
-        raise (ProviderBusy() if not error.sent else Uncertain()) from None
+        raise (Uncertain() if error.sent else ProviderBusy()) from None
     return _read(answer)
 
 
@@ -190,12 +200,14 @@ def _read(answer: Answer) -> Tokens:
         raise _refusal(str(members.get("error", "")), answer)
     if answer.status == 429:
         raise ProviderBusy(_retry_after(answer))
+    if answer.status >= 500:
+        raise Uncertain(_retry_after(answer))
     if answer.status != 200:
-        raise Uncertain if answer.status >= 500 else RequestRefused
-    try:
-        return _strict(members)
-    except ValueError:
-        raise Uncertain from None
+        raise RequestRefused
+    tokens = _strict(members) if _is_json(answer) else None
+    if tokens is None:
+        raise Uncertain
+    return tokens
 
 
 ENDED = {"invalid_grant", "invalid_refresh_token", "bad_refresh_token", "token_revoked", "interaction_required"}
@@ -204,40 +216,69 @@ BUSY = {"temporarily_unavailable", "slow_down", "ratelimited"}
 
 
 def _refusal(error: str, answer: Answer) -> TokenRefused:
-    if error in ENDED:
-        return GrantEnded()
-    if error in CLIENT:
-        return ClientRefused()
     if error in BUSY or answer.status == 429:
         return ProviderBusy(_retry_after(answer))
-    return Uncertain() if answer.status >= 500 else RequestRefused()
+    if answer.status >= 500:
+        # Whatever it says: a server that fails in the middle may have rotated before.
+        return Uncertain(_retry_after(answer))
+    if error in ENDED:
+        return GrantEnded()
+    return ClientRefused() if error in CLIENT else RequestRefused()
 
 
-def _retry_after(answer: Answer) -> int:
-    value = answer.header("retry-after")
-    return min(int(value), 3600) if value.isdigit() else 30
+def _retry_after(answer: Answer) -> int | None:
+    """Seconds, at most an hour; also from a date (RFC 9110 10.2.3). None where it is not said or not readable."""
+    value = answer.header("retry-after").strip()
+    if value.isdecimal() and len(value) < 10:
+        return min(int(value), LONGEST_PAUSE)
+    try:
+        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0, min(round(seconds), LONGEST_PAUSE))
+
+
+def _is_json(answer: Answer) -> bool:
+    kind = answer.header("content-type").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def _members(answer: Answer) -> dict[str, Any]:
     """The JSON object of the body; {} for anything else."""
     try:
-        members = json.loads(answer.body)
+        members = json.loads(answer.body, object_pairs_hook=_each_once)
     except (ValueError, RecursionError):
         return {}
     return members if isinstance(members, dict) else {}
 
 
-def _strict(members: dict[str, Any]) -> Tokens:
-    """A token answer as RFC 6749 5.1 has it; ValueError for everything that a header or a row can't hold safely."""
-    if str(members.get("token_type", "bearer")).lower() != "bearer":
-        raise ValueError("token_type")
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A member that comes twice can be read in two ways (RFC 6749 5.1 and 3.2 know each once)."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate")
+    return members
+
+
+def _strict(members: dict[str, Any]) -> Tokens | None:
+    """A token answer as RFC 6749 5.1 has it; None for everything that a header or a row can't hold safely."""
     refresh_token = members.get("refresh_token")
-    return Tokens(
-        access=_token(members.get("access_token")),
-        refresh=_token(refresh_token) if refresh_token not in (None, "") else None,
-        expires_in=_lifetime(members.get("expires_in")),
-        scopes=_scopes(members.get("scope")),
-    )
+    try:
+        _check_type(members.get("token_type"))
+        return Tokens(
+            access=_token(members.get("access_token")),
+            refresh=_token(refresh_token) if refresh_token not in (None, "") else None,
+            expires_in=_lifetime(members.get("expires_in")),
+            scopes=_scopes(members.get("scope")),
+        )
+    except ValueError:
+        return None
+
+
+def _check_type(value: Any) -> None:
+    """Required, in any case (RFC 6749 7.1): a token of another type sent as a bearer token is a leak or a riddle."""
+    if not isinstance(value, str) or value.lower() != "bearer":
+        raise ValueError("token_type")
 
 
 def _token(value: Any) -> Secret:
@@ -261,6 +302,7 @@ def _lifetime(value: Any) -> int | None:
 def _scopes(value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
-    if not isinstance(value, str) or len(value) > 4096:
+    # Printable, because PostgreSQL's JSON has no place for NUL.
+    if not isinstance(value, str) or len(value) > 4096 or not value.isprintable():
         raise ValueError("scope")
     return tuple(value.replace(",", " ").split())
