@@ -82,10 +82,12 @@ class OAuthSettings(SettingsForm):
 
     use_required_attribute = False
 
+    # Not required: most providers name it only once they were told the redirect URL, which exists from the first save.
     client_id = forms.CharField(
         label="Client ID",
+        required=False,
         max_length=500,
-        error_messages={"required": "Enter the client ID of your app registration."},
+        help_text="Leave empty until you have it.",
         widget=forms.TextInput(CODE),
     )
     authorization_url = AddressField(
