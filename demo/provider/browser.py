@@ -1,4 +1,4 @@
-"""The authorization endpoint as a person meets it: choose an account, then approve or deny."""
+"""What a person meets: choose an account, approve or deny, and later take an approval back."""
 
 import secrets
 from http.cookies import SimpleCookie
@@ -32,6 +32,8 @@ class Browser:
         return [
             Route("/authorize", self._show, methods=["GET"]),
             Route("/authorize", self._decide, methods=["POST"]),
+            Route("/account", self._approvals, methods=["GET"]),
+            Route("/account", self._take_back, methods=["POST"]),
             Route("/octo.css", _style),
         ]
 
@@ -62,6 +64,23 @@ class Browser:
         scopes = frozenset(value for name, value in posted if name == "scope")
         agreed = Agreement(account, scopes) if chosen.get("decision") == "approve" and scopes else None
         return self._answer(asked, grant_or_refusal, agreed)
+
+    async def _approvals(self, request: Request) -> Response:
+        """Who may use the signed-in account: the page on which every provider lets people end that."""
+        account = self._account(request)
+        if account is None:
+            return self._pages.problem("Nobody is signed in. Sign in where an app asks you to.")
+        return self._pages.approvals(account, self._protocol.store.approvals_of(account))
+
+    async def _take_back(self, request: Request) -> Response:
+        if request.headers.get("origin", self._at.origin) != self._at.origin:
+            return self._pages.problem("The answer came from another site.")
+        chosen = dict(await incoming.form(request)).get("approval")
+        store = self._protocol.store
+        for _, approval in store.approvals_of(self._account(request) or ""):
+            if approval.id == chosen:
+                store.revoke(approval)
+        return Response(status_code=303, headers={"Location": f"{self._at.path}/account"})
 
     def _validated(self, request: Request):
         """The request and its grant; or the request and the page or redirect that refuses it."""

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from starlette.responses import HTMLResponse
 
 from demo.provider.incoming import Incoming
-from demo.provider.records import Client
+from demo.provider.records import Approval, Client
 from demo.provider.settings import Settings
 
 FOLDER = Path(__file__).with_name("templates")
@@ -37,6 +37,11 @@ class Pages:
         target = urlsplit(request.payload.redirect_uri).netloc
         facts = {"client": client.name, "account": account, "target": target, "action": self._action(request)}
         return self._page("Authorize", _fill("approve", {"scopes": "".join(scopes)}, **facts))
+
+    def approvals(self, account: str, given: list[tuple[Client, Approval]]) -> HTMLResponse:
+        rows = [_fill("approval", client=client.name, scope=a.scope, approval=a.id) for client, a in given]
+        html = {"approvals": "".join(rows) or "<p>None.</p>"}
+        return self._page("Apps with access", _fill("approvals", html, account=account, action=f"{self._base}/account"))
 
     def problem(self, sentence: str) -> HTMLResponse:
         return self._page("This request can't go on", _fill("problem", sentence=sentence), 400)

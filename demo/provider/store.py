@@ -47,6 +47,11 @@ class Store:
         of_both = (a for a in self.approvals.values() if (a.client_id, a.account) == (client_id, account))
         return {scope for approval in of_both if not approval.revoked for scope in approval.scope.split()}
 
+    def approvals_of(self, account: str) -> list[tuple[Client, Approval]]:
+        """What the account has allowed and not taken back, oldest first."""
+        own = [a for a in self.approvals.values() if a.account == account and not a.revoked]
+        return [(self.clients[a.client_id], a) for a in sorted(own, key=lambda a: a.at)]
+
     def save(self) -> None:
         """Forget what has expired; write the rest to the file, if there is one."""
         now = time.time()
