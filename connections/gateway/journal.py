@@ -65,7 +65,7 @@ class Journal:
         if self._attempt:
             row, self._attempt = log.outcome_of(self._attempt, outcome, **measured), None
             self._gateway.committer.outcome(row, self.used)
-        elif not self.is_stranger or self._gateway.limits.may_note_stranger():
+        elif self._gateway.limits.may_note_refusal(None if self.is_stranger else self.key.agent_id):
             self._note(CALL_REFUSED, outcome, measured)
 
     def answered_here(self, method: str) -> None:

@@ -15,7 +15,8 @@ PAGE = settings.BASE_DIR / "docs" / "troubleshooting.md"
 HEAD = """\
 # Troubleshooting
 
-<!-- Written by `python manage.py troubleshooting_page` from the catalogues in connections/ and consent/troubleshooting.py. Change it there. -->
+<!-- Written by `python manage.py troubleshooting_page` from the catalogues of connections and consent.
+Change it there. -->
 
 Everything that can go wrong with a connection: what happened, why, what to do. It is sorted by who must act.
 The same texts stand on the pages, in the access log and in what an agent is told, under the same code.
