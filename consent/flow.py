@@ -50,7 +50,7 @@ def ask(connection: Connection, caller: Caller, reason: str = "", begun_by: str 
     terms = Terms.now(connection).stored()
     live = _waiting(connection, caller)
     if live and live.is_live and live.terms == terms:
-        return live
+        return _begun_last_by(live, begun_by)
     try:
         with transaction.atomic():
             # Only the one that was looked at: another call may have made a new one since, and given its link away.
@@ -72,6 +72,14 @@ def ask(connection: Connection, caller: Caller, reason: str = "", begun_by: str 
             # Answered already, or the connection was deleted.
             raise CredentialUnavailable("credential_unavailable") from None
         return live
+
+
+def _begun_last_by(live: ConsentRequest, begun_by: str) -> ConsentRequest:
+    """The page says where the person comes from: from a conversation, or from their own page."""
+    if live.begun_by != begun_by:
+        ConsentRequest.objects.filter(pk=live.pk).update(begun_by=begun_by)
+        live.begun_by = begun_by
+    return live
 
 
 def _who(connection: Connection, caller: Caller) -> dict:
