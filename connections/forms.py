@@ -91,11 +91,11 @@ class ConnectionForm(forms.Form):
                 "The address has a part after ?, which is lost when a path is appended. Remove it; a key belongs in a "
                 "credential."
             )
-        return _reachable(endpoint)
+        return reachable(endpoint)
 
     def clean_card_path(self) -> str:
         path = self.cleaned_data["card_path"] or CARD_PATH
-        return _reachable(path) if "://" in path else path
+        return reachable(path) if "://" in path else path
 
     def clean(self) -> None:
         given = self.cleaned_data
@@ -112,7 +112,7 @@ class ConnectionForm(forms.Form):
             self.add_error("send_credentials_for_card", ELSEWHERE)
 
 
-def _reachable(url: str) -> str:
+def reachable(url: str) -> str:
     """The address in its one spelling. Whether a server answers there is not asked here."""
     try:
         target = policy.check_url(url)
@@ -120,7 +120,7 @@ def _reachable(url: str) -> str:
     except (AddressBlocked, NameNotFound) as error:
         raise forms.ValidationError(error.sentence) from None
     except OutboundError as error:
-        if error.code != "not_reachable":
+        if error.code != "notreachable":
             raise forms.ValidationError(error.sentence) from None
     return target.url if urlsplit(url).path else target.url.removesuffix("/")
 

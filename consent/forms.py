@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django import forms
 
+from connections.forms import reachable
 from connections.methods.base import SettingsForm
 from consent.oauth2 import OWN_PARAMETERS
 from portal.outbound import policy
@@ -23,20 +24,26 @@ CODE = {"autocomplete": "off", "spellcheck": "false", "data-code": True}
 
 
 class AddressField(forms.CharField):
-    """An OAuth address: https (or an allowed internal network), no user name, no fragment (RFC 6749 3.1, T19)."""
+    """An OAuth address: https (or an allowed internal network), no user name, no fragment (RFC 6749 3.1, T19).
 
-    def __init__(self, **options: Any) -> None:
+    `is_called`: the portal itself goes there, so its name must lead to somewhere that it may call. People's browsers
+    may know names that the portal doesn't; over plain http they, too, are sent only to an allowed network.
+    """
+
+    def __init__(self, *, is_called: bool = True, **options: Any) -> None:
+        self.is_called = is_called
         widget = forms.TextInput({"type": "url", "inputmode": "url", **CODE})
         super().__init__(max_length=2000, widget=widget, **options)
 
     def clean(self, value: Any) -> str:
         url = super().clean(value)
-        if url:
-            try:
-                policy.check_url(url)
-            except OutboundError as error:
-                raise forms.ValidationError(error.sentence) from None
-        return url
+        if not url:
+            return ""
+        try:
+            target = policy.check_url(url)
+        except OutboundError as error:
+            raise forms.ValidationError(error.sentence) from None
+        return reachable(url) if self.is_called or target.plain else url
 
 
 class LinesField(forms.CharField):
@@ -92,6 +99,7 @@ class OAuthSettings(SettingsForm):
     )
     authorization_url = AddressField(
         label="Authorization URL",
+        is_called=False,
         help_text="Where people sign in.",
         error_messages={"required": "Enter the authorization URL."},
     )
