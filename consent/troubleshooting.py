@@ -134,8 +134,8 @@ _ADMINISTRATOR = rows(
     (
         "oauth_not_finished",
         "The connection is not finished",
-        "Its client secret is missing, or was cleared because an address was changed.",
-        "Open the connection and enter the client secret. A public app has none: choose so under More settings.",
+        "Its client ID or client secret is missing, or the secret was cleared because an address was changed.",
+        "Open the connection and enter what is missing. A public app has no secret: choose so under More settings.",
     ),
     (
         "provider_refused_request",
