@@ -7,6 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from connections import troubleshooting
 from connections.gateway.owners import GATEWAY_PREFIX
 from connections.gateway.spelling import JSONRPC, V1, Spelling
 from connections.methods.base import Consent
@@ -88,9 +89,10 @@ def _data(consent: Consent) -> dict[str, Any]:
 
 
 def _words(consent: Consent) -> str:
-    return (
-        f"{consent.server_label} needs your permission. Open {consent.link} to allow it, then send your message again."
-    )
+    needs = f"{consent.server_label} needs your permission."
+    if consent.reason:
+        needs = f"{consent.server_label} needs your permission again: {troubleshooting.entry(consent.reason).title}."
+    return f"{needs} Open {consent.link} to allow it, then send your message again."
 
 
 def _is_rpc_03(spelling: Spelling) -> bool:

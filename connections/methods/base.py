@@ -57,13 +57,17 @@ class CredentialUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Consent:
-    """What a user must be shown before the call can be made."""
+    """What a user must be shown before the call can be made.
+
+    `reason` is a troubleshooting code: why what the user allowed before no longer serves; "" the first time.
+    """
 
     id: UUID
     link: str
     server_label: str
     scopes: tuple[str, ...]
     expires_at: Any
+    reason: str = ""
 
 
 class ConsentRequired(Exception):
@@ -161,6 +165,13 @@ class AuthMethod:
     def credential(self, connection: "Connection", caller: Caller) -> Credential:
         """The credential for one call. Raises ConsentRequired or CredentialUnavailable."""
         raise NotImplementedError
+
+    def at_hand(self, connection: "Connection", caller: Caller) -> Credential | None:
+        """The credential where nobody has to be waited for, else None; asked first where the method `may_wait`.
+
+        Raises as `credential`.
+        """
+        return None
 
     def renew(self, connection: "Connection", caller: Caller, refused: Credential) -> Credential | None:
         """A better credential after the endpoint answered 401, or None where there is none."""
