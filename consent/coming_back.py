@@ -13,7 +13,7 @@ from django.utils.datastructures import MultiValueDict
 
 from connections.methods.base import CredentialUnavailable
 from connections.models import Connection
-from consent import clients, events, grants, oauth2
+from consent import clients, events, grants, marking, oauth2
 from consent.flow import FlowRefused, check_may_connect, decide, digest, note, refused
 from consent.models import ConsentRequest, Grant
 from portal import vault
@@ -126,8 +126,12 @@ def _exchanged(request: ConsentRequest, code: str) -> Grant:
         raise _ended_by_us(request, unavailable.code) from None
     try:
         tokens = oauth2.exchange(client, code, verifier)
+    except oauth2.ClientRefused as why:
+        marking.client_refused(request.connection)
+        raise _ended_by_provider(request, why.code) from None
     except oauth2.TokenRefused as why:
         raise _ended_by_provider(request, _exchange_code(why)) from None
+    marking.client_accepted(request.connection)
     return _stored(request, client, tokens)
 
 

@@ -83,7 +83,8 @@ class Grant(models.Model):
     """One user's tokens for one agent and one connection. Used, refreshed and revoked under the terms it was given.
 
     `generation` rises with every change of the tokens; a refresh that comes back to another generation is discarded.
-    The lease (`lease_by` until `lease_until`, on the database's clock) lets one process at a time talk to the provider.
+    The lease (`lease_by` until `lease_until`, on the database's clock) lets one process at a time talk to the provider;
+    `refresh_failures` counts those in a row.
     """
 
     class State(models.TextChoices):
@@ -106,6 +107,7 @@ class Grant(models.Model):
     expires_at = models.DateTimeField(null=True)
     refreshed_at = models.DateTimeField(null=True)
     refresh_error = models.CharField(max_length=60, blank=True)
+    refresh_failures = models.PositiveSmallIntegerField(default=0)
     retry_at = models.DateTimeField(null=True)
     generation = models.BigIntegerField(default=0)
     lease_by = models.UUIDField(null=True)
@@ -121,6 +123,11 @@ class Grant(models.Model):
     @property
     def asked(self) -> Terms:
         return Terms.of(self.terms)
+
+    @property
+    def was_interrupted(self) -> bool:
+        """A process began a refresh and never said how it ended; the next call finds out."""
+        return self.lease_until is not None and self.lease_until < timezone.now()
 
     def binding(self, field: str) -> vault.Binding:
         """The access token may go to the endpoint, the refresh token to the provider, each as it was when given."""

@@ -1,0 +1,97 @@
+"""The right to talk to the provider about one grant: one process at a time, on the database's clock.
+
+A rotating refresh token dies when two use it, and a provider that sees it twice ends the whole grant. The call itself
+is made outside any transaction, and what comes back counts only if row, generation and lease are still the same. The
+lease outlasts the call's deadline, so a process that dies holding it blocks nobody for longer than LEASE.
+"""
+
+import random
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+
+from consent import oauth2
+from consent.models import Grant
+
+LEASE = timedelta(seconds=20)
+# Seconds that the send needs at most, beside the provider's answer, when it begins.
+TO_SEND = 2
+LONGEST_BACKOFF = 300
+assert LEASE.total_seconds() > oauth2.DEADLINE + TO_SEND + 3
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Taken at `at` (monotonic), on a generation. `replays`: an earlier attempt ended nobody knows how."""
+
+    id: uuid.UUID
+    generation: int
+    at: float
+    replays: bool
+
+    @property
+    def is_spent(self) -> bool:
+        """True for a process that was frozen since: it must not begin what another may have begun by now (F03)."""
+        return time.monotonic() - self.at > LEASE.total_seconds() - oauth2.DEADLINE - TO_SEND
+
+    @property
+    def ends(self) -> float:
+        return self.at + LEASE.total_seconds()
+
+
+def take(grant: Grant) -> Lease | None:
+    """None where another process holds it, has changed the tokens since `grant` was read, or was told to wait."""
+    mine, at = uuid.uuid4(), time.monotonic()
+    with transaction.atomic():
+        # From the row itself: what `grant` says of earlier attempts may be older than they are.
+        row = _free(grant).select_for_update().values("lease_by", "refresh_error").first()
+        if row is None:
+            return None
+        Grant.objects.filter(pk=grant.pk).update(lease_by=mine, lease_until=Now() + LEASE)
+    replays = row["lease_by"] is not None or row["refresh_error"] == oauth2.Uncertain.code
+    return Lease(mine, grant.generation, at, replays)
+
+
+def _free(grant: Grant) -> QuerySet[Grant]:
+    nobody_holds = Q(lease_until=None) | Q(lease_until__lt=Now())
+    may_ask = Q(retry_at=None) | Q(retry_at__lte=Now())
+    return Grant.objects.filter(
+        nobody_holds, may_ask, pk=grant.pk, generation=grant.generation, state=Grant.State.ACTIVE
+    )
+
+
+def held(grant: Grant, lease: Lease) -> QuerySet[Grant]:
+    """The row, if it still is as it was when the lease was taken.
+
+    Its end does not matter by itself: as long as nobody else took the row over, what was got may be kept.
+    """
+    return Grant.objects.filter(pk=grant.pk, lease_by=lease.id, generation=lease.generation, state=Grant.State.ACTIVE)
+
+
+def give_back(grant: Grant, lease: Lease) -> None:
+    """Without having asked the provider anything."""
+    held(grant, lease).update(**_freed(lease, {}))
+
+
+def put_off(grant: Grant, lease: Lease, code: str, seconds: int) -> bool:
+    """Nobody asks again before `seconds`, and longer after each failure in a row. False where the lease was lost."""
+    pause = Now() + timedelta(seconds=_longer(seconds, grant.refresh_failures))
+    columns = {"refresh_error": code, "retry_at": pause, "refresh_failures": F("refresh_failures") + 1}
+    return held(grant, lease).update(**_freed(lease, columns)) > 0
+
+
+def _freed(lease: Lease, columns: dict) -> dict:
+    """What is uncertain stays so until the provider has answered: the refresh token may have been used up."""
+    kept = {"refresh_error": oauth2.Uncertain.code} if lease.replays else {}
+    return columns | kept | {"lease_by": None, "lease_until": None}
+
+
+def _longer(seconds: int, failures: int) -> float:
+    """Doubled with each failure, with a jitter that only adds: a provider's Retry-After is a minimum (F11, F12)."""
+    doubled = max(seconds, min(seconds * 2 ** min(failures, 10), LONGEST_BACKOFF))
+    return doubled * random.uniform(1, 1.2)  # noqa: S311 -- no secret

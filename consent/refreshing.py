@@ -1,0 +1,132 @@
+"""One refresh, by whoever holds the lease: what is asked of the provider, and what each of its answers means."""
+
+import time
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import InterfaceError, OperationalError, transaction
+from django.db import connection as database
+from django.db.models import F
+from django.db.models.functions import Now
+
+from connections.methods.base import CredentialUnavailable
+from consent import clients, events, leases, marking, oauth2, records, revocation, tokens
+from consent.leases import Lease
+from consent.models import Grant
+from consent.tokens import AccessToken, NeedsConsent
+from portal.audit.events import Outcome
+
+# Seconds beyond the lease for which new tokens are held in memory while the database can't be reached (F09).
+OUTLASTS = 30
+CLIENT_RETRY = 30
+
+
+def refreshed(grant: Grant, lease: Lease, beyond: int | None) -> AccessToken | None:
+    """The new token, or the old one where that still serves; None where the lease was lost on the way: look again.
+
+    Raises NeedsConsent or CredentialUnavailable.
+    """
+    if not grant.refresh_token:
+        return _ended(grant, lease, "access_token_ended")
+    try:
+        client, token = clients.of(grant.connection, grant.asked), tokens.opened(grant, "refresh_token")
+    except CredentialUnavailable as unavailable:
+        return _put_off(grant, lease, beyond, unavailable.code, CLIENT_RETRY)
+    except NeedsConsent:
+        leases.give_back(grant, lease)
+        raise
+    if lease.is_spent:
+        leases.give_back(grant, lease)
+        return None
+    return _answered(grant, lease, beyond, client, token)
+
+
+def _answered(grant, lease, beyond, client, token) -> AccessToken | None:
+    try:
+        new = oauth2.refresh(client, token)
+    except oauth2.GrantEnded as refused:
+        return _ended(grant, lease, "interrupted_refresh" if lease.replays else refused.code)
+    except oauth2.ClientRefused as refused:
+        marking.client_refused(grant.connection)
+        return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
+    except oauth2.TokenRefused as refused:
+        return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
+    return _kept(grant, lease, new)
+
+
+def with_the_old(grant: Grant, beyond: int | None, code: str) -> AccessToken:
+    """The old token serves while it lives; a refused one does not."""
+    if beyond is None and tokens.lives(grant):
+        return tokens.current(grant)
+    raise CredentialUnavailable(code)
+
+
+def _put_off(grant: Grant, lease: Lease, beyond: int | None, code: str, seconds: int) -> AccessToken | None:
+    with transaction.atomic():
+        if not leases.put_off(grant, lease, code, seconds):
+            return None
+        records.of_grant(events.REFRESH_FAILED, grant, Outcome.FAILED, reason=code)
+    return with_the_old(grant, beyond, code)
+
+
+def _ended(grant: Grant, lease: Lease, reason: str) -> None:
+    """The provider has ended it: the tokens are gone, the row says why."""
+    ended = {"state": Grant.State.NEEDS_CONSENT, "reason": reason, "ended_at": Now(), "lease_by": None}
+    wiped = {"access_token": "", "refresh_token": "", "lease_until": None, "generation": F("generation") + 1}
+    with transaction.atomic():
+        if not leases.held(grant, lease).update(**ended, **wiped):
+            return
+        records.of_grant(events.ENDED, grant, Outcome.CONSENT_NEEDED, reason=reason)
+    raise NeedsConsent(reason)
+
+
+# Keeping what came
+
+
+def _kept(grant: Grant, lease: Lease, new: oauth2.Tokens) -> AccessToken | None:
+    """New tokens in one row and one commit: the refresh token is durable before the access token is used."""
+    if not _committed(grant, lease, new):
+        _discard(grant, new)
+        return None
+    records.of_grant(events.REFRESHED, grant)
+    marking.client_accepted(grant.connection)
+    return AccessToken(new.access, lease.generation + 1)
+
+
+def _committed(grant: Grant, lease: Lease, new: oauth2.Tokens) -> bool:
+    """Tries for a while: a database that restarts just now must not cost the user their grant (F09)."""
+    while True:
+        try:
+            return _update(grant, lease, new) or _is_there(grant, lease, new)
+        except (OperationalError, InterfaceError):
+            database.close()
+            if time.monotonic() > lease.ends + OUTLASTS:
+                raise
+            time.sleep(0.2)
+
+
+def _update(grant: Grant, lease: Lease, new: oauth2.Tokens) -> int:
+    columns = tokens.sealed(grant, new) | {"refreshed_at": Now(), "generation": F("generation") + 1}
+    settled = {"refresh_error": "", "refresh_failures": 0, "retry_at": None, "lease_by": None, "lease_until": None}
+    return leases.held(grant, lease).update(**columns, **settled)
+
+
+def _is_there(grant: Grant, lease: Lease, new: oauth2.Tokens) -> bool:
+    """Whether an earlier try was committed and only its answer was lost: then these tokens are no late ones."""
+    stored = Grant.objects.filter(pk=grant.pk, generation=lease.generation + 1, state=Grant.State.ACTIVE).first()
+    access = tokens.both(stored)[1] if stored else None
+    return access is not None and access.reveal() == new.access.reveal()
+
+
+def _discard(grant: Grant, new: oauth2.Tokens) -> None:
+    """A refresh that came back after a revocation, or after its lease.
+
+    After a revocation nothing of it may stay usable. While the grant stands, another process got tokens of the same
+    family, and revoking these would end those too.
+    """
+    try:
+        records.of_grant(events.REFRESH_DISCARDED, grant)
+        if not Grant.objects.filter(pk=grant.pk, state=Grant.State.ACTIVE).exists():
+            revocation.tell(grant, (new.refresh, new.access))
+    except ObjectDoesNotExist:
+        # The connection was deleted meanwhile, and its client secret with it.
+        return
