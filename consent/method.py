@@ -1,5 +1,8 @@
 """OAuth identity passthrough: each user's own account, for the agent that the user allowed."""
 
+from collections.abc import Callable
+from functools import partial
+
 from connections.methods.base import (
     AuthMethod,
     Caller,
@@ -21,6 +24,8 @@ from portal import vault
 from portal.projects.roles import Permission
 from portal.users import User
 
+AskToken = Callable[[Grant], grants.AccessToken | None]
+
 
 class OAuthIdentityPassthrough(AuthMethod):
     slug = "oauth-identity-passthrough"
@@ -41,21 +46,15 @@ class OAuthIdentityPassthrough(AuthMethod):
     def addresses(self, connection: Connection, secret_field: str) -> tuple[str, ...]:
         return Terms.now(connection).refresh_token_addresses
 
+    def at_hand(self, connection: Connection, caller: Caller) -> Credential | None:
+        return self._with_token(connection, caller, grants.token_at_hand)
+
     def credential(self, connection: Connection, caller: Caller) -> Credential:
-        grant = self._grant(connection, caller)
-        try:
-            token = grants.fresh_token(grant)
-        except grants.NeedsConsent as needs:
-            raise ConsentRequired(self._asked(connection, caller, needs.reason)) from None
-        return _credential(grant, token)
+        return self._with_token(connection, caller, grants.fresh_token)
 
     def renew(self, connection: Connection, caller: Caller, refused: Credential) -> Credential | None:
         """The endpoint said 401: one refresh beyond the token that it refused, then the user must be asked."""
-        grant = self._grant(connection, caller)
-        try:
-            return _credential(grant, grants.fresh_token(grant, beyond=refused.generation))
-        except grants.NeedsConsent as needs:
-            raise ConsentRequired(self._asked(connection, caller, needs.reason)) from None
+        return self._with_token(connection, caller, partial(grants.fresh_token, beyond=refused.generation))
 
     def waiting(self, connection: Connection, caller: Caller, task: str) -> Consent | None:
         return self.consent_state(connection, caller)[1]
@@ -63,16 +62,16 @@ class OAuthIdentityPassthrough(AuthMethod):
     def consent_state(self, connection: Connection, caller: Caller) -> tuple[str, Consent | None]:
         if caller.user is None:
             return "consent_required", None
-        grant = grants.of(connection, caller)
-        if grant and grant.state == Grant.State.ACTIVE and grant.asked.still_fit(connection):
-            return "connected", None
         if flow.is_blocked(caller):
             return "consent_required", None
+        grant = grants.of(connection, caller)
+        if grant and grants.is_usable(grant, connection):
+            return "connected", None
         return "consent_required", self._asked(connection, caller, grant.reason if grant else "")
 
     def stands(self, connection: Connection, caller: Caller) -> bool:
         grant = grants.of(connection, caller)
-        return grant is not None and grant.state == Grant.State.ACTIVE
+        return grant is not None and grant.state == Grant.State.ACTIVE and not flow.is_blocked(caller)
 
     def acts_as(self, connection: Connection, agent) -> str:
         return "Each person's own account"
@@ -130,12 +129,23 @@ class OAuthIdentityPassthrough(AuthMethod):
         grant = grants.of(connection, caller)
         if grant is None:
             raise ConsentRequired(self._asked(connection, caller, ""))
+        if grant.connection.addresses() != connection.addresses():
+            # The call was admitted to addresses that are no longer the connection's: not with this token (T01).
+            raise CredentialUnavailable("credential_unavailable")
         return grant
+
+    def _with_token(self, connection: Connection, caller: Caller, ask: AskToken) -> Credential | None:
+        grant = self._grant(connection, caller)
+        try:
+            token = ask(grant)
+        except grants.NeedsConsent as needs:
+            raise ConsentRequired(self._asked(connection, caller, needs.reason)) from None
+        return _credential(grant, token) if token else None
 
     def _asked(self, connection: Connection, caller: Caller, reason: str) -> Consent:
         if not clients.is_complete(connection):
             raise CredentialUnavailable("oauth_not_finished")
-        return flow.consent_of(flow.ask(connection, caller, reason))
+        return flow.consent_of(flow.ask(connection, caller, reason), reason)
 
 
 def _credential(grant: Grant, token: grants.AccessToken) -> Credential:

@@ -17,6 +17,7 @@ from connections.gateway.exchange import ClientGone, Exchange
 from connections.gateway.freshness import Fresh
 from connections.gateway.limits import Limits
 from connections.gateway.open_streams import OpenStreams
+from connections.gateway.patience import Patience
 from connections.gateway.threads import Threads
 from connections.gateway.together import Together
 from portal import installation
@@ -36,6 +37,7 @@ class Gateway:
         self.admission = Admission(self.fresh, self.threads)
         self.limits = Limits()
         self.together = Together()
+        self.patience = Patience()
         self.client = Client()
         self.streams = OpenStreams(self.admission)
         self._committer: Committer | None = None
@@ -73,6 +75,7 @@ class Gateway:
         await self.client.close()
         if self._committer:
             await asyncio.to_thread(self._committer.close)
+        self.patience.close()
         self.threads.close()
 
     async def _serve(self, exchange: Exchange) -> None:

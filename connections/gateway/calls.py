@@ -153,7 +153,10 @@ class Call:
 
     async def _credential(self, admitted: Admitted) -> Credential:
         method = method_of(admitted.connection)
-        return await self._from_method(admitted, "credential", method.credential)
+        if not method.may_wait:
+            return await self._in_thread(method.credential, admitted.connection, admitted.caller)
+        at_hand = await self._together(admitted, "at hand", self._in_thread, method.at_hand)
+        return at_hand or await self._together(admitted, "credential", self._patiently, method.credential)
 
     async def _forward(self, admitted: Admitted, credential: Credential, body: bytes) -> Seen:
         """Once, and once more where the method has a better credential after a 401."""
@@ -171,17 +174,28 @@ class Call:
 
     async def _renewed(self, admitted: Admitted, refused: Credential) -> Credential | None:
         method = method_of(admitted.connection)
-        return await self._from_method(admitted, ("renew", refused.generation), method.renew, refused)
+        if not method.may_wait:
+            return await self._in_thread(method.renew, admitted.connection, admitted.caller, refused)
+        return await self._together(admitted, ("renew", refused.generation), self._patiently, method.renew, refused)
 
-    async def _from_method(self, admitted: Admitted, what: Hashable, ask: Callable, *more: object):
-        """What the method says, in a thread. Where it may wait for a provider, callers of one owner wait together."""
-        threads = self._gateway.threads
+    async def _together(self, admitted: Admitted, what: Hashable, run: Callable, ask: Callable, *more: object):
+        """What the method says, for all callers of one owner who want it at once.
+
+        Not for those who were admitted to other addresses meanwhile: a credential goes only where it was asked for.
+        """
+        connection = admitted.connection
+        key = (admitted.owner, connection.addresses(), what)
+        return await self._gateway.together.run(key, lambda: run(ask, connection, admitted.caller, *more))
+
+    async def _in_thread(self, ask: Callable, *arguments: object):
         try:
-            if not method_of(admitted.connection).may_wait:
-                return await threads.run(ask, admitted.connection, admitted.caller, *more)
-            return await self._gateway.together.run(
-                (admitted.owner, what), lambda: threads.run(ask, admitted.connection, admitted.caller, *more)
-            )
+            return await self._gateway.threads.run(ask, *arguments)
+        except CredentialUnavailable as unavailable:
+            raise Refused(unavailable.code) from None
+
+    async def _patiently(self, ask: Callable, connection: Connection, *arguments: object):
+        try:
+            return await self._gateway.patience.run(connection.id, ask, connection, *arguments)
         except CredentialUnavailable as unavailable:
             raise Refused(unavailable.code) from None
 
@@ -195,7 +209,7 @@ class Call:
             self._journal.answered_here("GetAgentCard")
         else:
             method = method_of(connection)
-            state = await self._gateway.threads.run(method.consent_state, connection, caller)
+            state = await self._in_thread(method.consent_state, connection, caller)
             await self._exchange.answer(200, answers.dumps(waiting.status_of(*state)))
             self._journal.answered_here("GetConsentStatus")
 
@@ -213,7 +227,7 @@ class Call:
         asked, method, task = admitted.asked, method_of(admitted.connection), admitted.gateway_task
         if asked.operation.name == "CancelTask":
             raise Refused("task_not_cancelable")
-        consent = await self._gateway.threads.run(method.waiting, admitted.connection, admitted.caller, task)
+        consent = await self._in_thread(method.waiting, admitted.connection, admitted.caller, task)
         await self._answer(waiting.current(asked.spelling, task, admitted.conversation.context, consent))
         self._journal.ended(*((Outcome.CONSENT_NEEDED, "consent_required") if consent else (Outcome.SUCCEEDED,)))
 
