@@ -39,6 +39,10 @@ class Site:
     facts: dict
     environment: dict[str, str] = field(repr=False)
 
+    def provider_record(self) -> dict:
+        """What the demo's provider has written down: clients, approvals, access_tokens, refresh_tokens."""
+        return json.loads(Path(self.environment["DEMO_PROVIDER_FILE"]).read_text())
+
     def user(self, name: str) -> dict:
         """The demo's sign-in of a person, by the beginning of the e-mail address."""
         return next(user for user in self.facts["users"] if user["email"].startswith(name))
@@ -79,6 +83,7 @@ def _environment(url: str, endpoint_url: str, var: Path) -> dict[str, str]:
         "DEMO_ENDPOINT_URL": endpoint_url,
         "DEMO_ENDPOINT_PORT": endpoint_url.rpartition(":")[2],
         "DEMO_ENDPOINT_KEY": "a-key-of-the-ledger-endpoint",
+        "DEMO_PROVIDER_FILE": str(var / "provider.json"),
     }
 
 
@@ -117,6 +122,22 @@ def browser(transactional_db) -> Iterator[Browser]:
         chromium.close()
 
 
+def _watch(page: Page, problems: list[str]) -> None:
+    """Script errors, what a policy blocks, and parts of pages that don't load. A page that says no is none of them."""
+
+    def console(line) -> None:
+        if line.type == "error" and not line.text.startswith("Failed to load resource"):
+            problems.append(line.text)
+
+    def response(answer) -> None:
+        if answer.status >= 400 and answer.request.resource_type != "document":
+            problems.append(f"{answer.status} {answer.url}")
+
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", console)
+    page.on("response", response)
+
+
 def _keep_pictures(contexts: list[BrowserContext]) -> None:
     """Where GATEHOUSE_PICTURES names a folder, the last page of each person, for whoever looks after a failure."""
     folder = os.environ.get("GATEHOUSE_PICTURES")
@@ -126,20 +147,24 @@ def _keep_pictures(contexts: list[BrowserContext]) -> None:
 
 @pytest.fixture
 def person(browser, site) -> Iterator:
-    """`person("ana")` is a page in a browser of that person's own, signed in; a script error fails the test."""
+    """`person("ana")` is a page in a browser of that person's own, signed in; a script error fails the test.
+
+    `person("ben", at=link)` opens the link first, and signs in where it leads.
+    """
     contexts: list[BrowserContext] = []
     problems: list[str] = []
 
-    def sign_in(name: str, **options) -> Page:
+    def sign_in(name: str, at: str = "", **options) -> Page:
         context = browser.new_context(**options)
+        context.set_default_timeout(10_000)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
-        page.goto(site.url)
+        _watch(page, problems)
+        page.goto(at or site.url)
         page.get_by_label("Email").fill(site.user(name)["email"])
         page.get_by_label("Password").fill(site.user(name)["password"])
         page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_label("Password")).to_have_count(0)
         expect(page.get_by_role("banner")).to_be_visible()
         return page
 
