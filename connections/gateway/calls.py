@@ -14,7 +14,7 @@ from connections.gateway.admission import Admitted, check_live, limits_of
 from connections.gateway.exchange import ClientGone, Exchange
 from connections.gateway.forwarding import Forwarding, Seen, seconds_for
 from connections.gateway.journal import Journal
-from connections.gateway.refusals import Refused
+from connections.gateway.refusals import NoCredential, Refused
 from connections.gateway.spelling import HTTP_JSON, JSONRPC, V1, Asked, Spelling, Unreadable, read_http, read_rpc
 from connections.methods import method_of, methods
 from connections.methods.base import Caller, Consent, ConsentRequired, Credential, CredentialUnavailable
@@ -191,13 +191,13 @@ class Call:
         try:
             return await self._gateway.threads.run(ask, *arguments)
         except CredentialUnavailable as unavailable:
-            raise Refused(unavailable.code) from None
+            raise NoCredential(unavailable.code) from None
 
     async def _patiently(self, ask: Callable, connection: Connection, *arguments: object):
         try:
             return await self._gateway.patience.run(connection.id, ask, connection, *arguments)
         except CredentialUnavailable as unavailable:
-            raise Refused(unavailable.code) from None
+            raise NoCredential(unavailable.code) from None
 
     # What the portal answers by itself.
 

@@ -96,6 +96,17 @@ class Refused(Exception):
         return KINDS.get(self.code, _UNAVAILABLE)
 
 
+class NoCredential(Refused):
+    """The method could not make a credential. What kind of no this is follows from who must act."""
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS.get(self.code) or _BY_WHO.get(troubleshooting.entry(self.code).who, _REFUSED)
+
+
+_BY_WHO = {troubleshooting.Who.USER: _PERMITTED, troubleshooting.Who.PROVIDER: _UNAVAILABLE}
+
+
 def sentence(refused: Refused, request_id: str) -> str:
     """One text that suffices alone: clients drop what stands beside it."""
     entry = troubleshooting.entry(refused.code)

@@ -240,3 +240,16 @@ def test_a_refusal_repeats_nothing_of_the_request(shared_line):
     ]
     assert all(code_of(answer) for answer in answers)
     assert [answer.text for answer in answers if canary in answer.text] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("agent_blocked_by_user", refusals.NOT_PERMITTED),
+        ("oauth_not_finished", refusals.ENDPOINT_REFUSED),
+        ("provider_unavailable", refusals.ENDPOINT_UNAVAILABLE),
+        ("secret_missing", refusals.ENDPOINT_REFUSED),
+    ],
+)
+def test_a_missing_credential_is_refused_after_who_must_act(code, expected):
+    assert refusals.NoCredential(code).kind.code == expected
