@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.fakes.a2a_server import SPELLINGS
 from tests.fakes.stock_client import send
+from tests.journeys.steps import begin_to_connect, open_connection, register_an_agent, use_in_agent
 
 pytestmark = pytest.mark.browser
 
@@ -26,8 +27,9 @@ def test_an_administrator_connects_an_endpoint_an_agent_calls_it_and_an_auditor_
     ana = person("ana")
     _connect_the_ledger(ana, site)
     _test_the_connection(ana)
-    key = _register_an_agent(ana)
-    _give_the_connection(ana)
+    key = register_an_agent(ana, "billing-bot")
+    use_in_agent(ana, "invoices", "billing-bot")
+    open_connection(ana, "invoices")
     gateway_url = _copied_address(ana)
     assert gateway_url == f"{site.url}/a2a/contoso-support/invoices"
 
@@ -40,20 +42,8 @@ def test_an_administrator_connects_an_endpoint_an_agent_calls_it_and_an_auditor_
     _the_auditor_finds_it(person("dev"), key)
 
 
-def _open_tools(page: Page) -> None:
-    page.get_by_role("link", name="contoso-support").first.click()
-    page.get_by_role("navigation", name="Build").get_by_role("link", name="Tools", exact=True).click()
-
-
 def _connect_the_ledger(page: Page, site) -> None:
-    _open_tools(page)
-    page.get_by_role("link", name="Connect a tool").click()
-    page.get_by_role("link", name="Custom").click()
-    expect(page.get_by_label("Agent2Agent (A2A)")).to_be_checked()
-    page.get_by_role("button", name="Create").click()
-
-    page.get_by_label("Name", exact=False).first.fill("invoices")
-    page.get_by_label("A2A Agent Endpoint").fill(f"{site.endpoint_url}/ledger")
+    begin_to_connect(page, "invoices", f"{site.endpoint_url}/ledger")
     page.get_by_role("button", name="Read agent card").click()
     expect(page.get_by_role("heading", name="Agent card")).to_be_visible()
     expect(page.get_by_text("Ledger agent").first).to_be_visible()
@@ -71,32 +61,6 @@ def _test_the_connection(page: Page) -> None:
     expect(page.get_by_text("Healthy").first).to_be_visible()
     expect(page.get_by_text(re.compile("credential accepted", re.I)).first).to_be_visible()
     assert "a-key-of-the-ledger-endpoint" not in page.content()
-
-
-def _register_an_agent(page: Page) -> str:
-    """Returns the key, as it is shown once."""
-    page.get_by_role("navigation", name="Build").get_by_role("link", name="Agents", exact=True).click()
-    page.get_by_role("link", name="Register an agent").first.click()
-    page.get_by_label("Name", exact=False).first.fill("billing-bot")
-    page.get_by_role("button", name=re.compile("Register")).click()
-    page.get_by_role("link", name=re.compile("New key|Make a key")).first.click()
-    page.get_by_label("Name", exact=False).first.fill("web")
-    page.get_by_role("button", name=re.compile("Make|Create")).click()
-    expect(page.get_by_text("Copy it now")).to_be_visible()
-    key = re.search(r"ghk_[A-Za-z0-9]{12}_[A-Za-z0-9_-]{43}", page.content())[0]
-    page.get_by_role("link", name="I have copied it").click()
-    assert key not in page.content()
-    return key
-
-
-def _give_the_connection(page: Page) -> None:
-    page.get_by_role("navigation", name="Build").get_by_role("link", name="Tools", exact=True).click()
-    page.get_by_role("link", name="invoices").first.click()
-    page.get_by_role("link", name="Use in an agent").first.click()
-    page.get_by_label("Agent", exact=True).select_option("billing-bot")
-    page.get_by_role("button", name="Use in agent").click()
-    page.get_by_role("navigation", name="Build").get_by_role("link", name="Tools", exact=True).click()
-    page.get_by_role("link", name="invoices").first.click()
 
 
 def _copied_address(page: Page) -> str:

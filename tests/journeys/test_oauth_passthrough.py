@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.fakes.signing_in import sign_in_with_browser
 from tests.journeys.callers import Answer, Call, call, call_all
+from tests.journeys.steps import begin_to_connect, register_an_agent, use_in_agent
 
 pytestmark = pytest.mark.browser
 
@@ -46,6 +47,7 @@ def test_two_people_consent_and_an_agent_acts_as_each_of_them(site, person):
 
     again = [one.in_task(answer.task) for one, answer in zip(for_ben.in_every_way(), asked, strict=True)]
     assert {_account(answer) for answer in call_all([*for_ben.in_every_way(), *again])} == {"octo-ben"}
+    assert for_ben.consent_status() == {"state": "connected", "consent_link": None, "expires_at": None}
 
     own_link = call(for_chloe).link
     assert own_link != link
@@ -60,6 +62,7 @@ def test_two_people_consent_and_an_agent_acts_as_each_of_them(site, person):
 
     _let_the_access_token_expire(site)
     assert _account(call(for_ben)) == "octo-ben"
+    assert len([token for token in site.provider_record()["refresh_tokens"].values() if token["used_at"]]) == 1
     _take_back_at_the_provider(ben, site)
     _let_the_access_token_expire(site)
     ben.goto(call(for_ben).link)
@@ -70,12 +73,7 @@ def test_two_people_consent_and_an_agent_acts_as_each_of_them(site, person):
 
 
 def _connect_reviews(page: Page, site) -> None:
-    _open_project(page)
-    page.get_by_role("link", name="Connect a tool").click()
-    page.get_by_role("link", name="Custom").click()
-    page.get_by_role("button", name="Create").click()
-    page.get_by_label("Name", exact=False).first.fill("octo-reviews")
-    page.get_by_label("A2A Agent Endpoint").fill(f"{site.endpoint_url}/review")
+    begin_to_connect(page, "octo-reviews", f"{site.endpoint_url}/review")
     page.get_by_label("OAuth identity passthrough").check()
     page.get_by_role("button", name="Show fields").click()
     _fill_in_what_is_known(page, f"{site.endpoint_url}/provider")
@@ -91,11 +89,6 @@ def _connect_reviews(page: Page, site) -> None:
     expect(page.get_by_text("Not finished")).to_have_count(0)
     expect(page.get_by_text(redirect_url)).to_be_visible()
     assert client["client_secret"] not in page.content()
-
-
-def _open_project(page: Page) -> None:
-    page.get_by_role("link", name="contoso-support").first.click()
-    page.get_by_role("navigation", name="Build").get_by_role("link", name="Tools", exact=True).click()
 
 
 def _fill_in_what_is_known(page: Page, provider: str) -> None:
@@ -117,37 +110,18 @@ def _registered_at_the_provider(site, redirect_url: str) -> dict:
 
 def _register_release_bot(page: Page) -> str:
     """Returns its key. It was given the connection and may speak for everyone in the project."""
-    page.get_by_role("navigation", name="Build").get_by_role("link", name="Agents", exact=True).click()
-    page.get_by_role("link", name="Register an agent").first.click()
-    page.get_by_label("Name", exact=False).first.fill("release-bot")
-    page.get_by_role("button", name=re.compile("Register")).click()
-    page.get_by_role("link", name=re.compile("New key|Make a key")).first.click()
-    page.get_by_label("Name", exact=False).first.fill("web")
-    page.get_by_role("button", name=re.compile("Make|Create")).click()
-    expect(page.get_by_text("Copy it now")).to_be_visible()
-    key = re.search(r"ghk_[A-Za-z0-9]{12}_[A-Za-z0-9_-]{43}", page.content())[0]
-    page.get_by_role("link", name="I have copied it").click()
-
+    key = register_an_agent(page, "release-bot")
     page.get_by_role("link", name="Allow", exact=True).click()
     page.get_by_label("Everyone in the project").check()
     page.get_by_role("button", name="Allow").click()
     expect(page.get_by_text("release-bot may speak for everyone in the project.")).to_be_visible()
-    _give_reviews_to(page, "release-bot")
+    use_in_agent(page, "octo-reviews", "release-bot")
     return key
-
-
-def _give_reviews_to(page: Page, agent: str) -> None:
-    page.get_by_role("navigation", name="Build").get_by_role("link", name="Tools", exact=True).click()
-    page.get_by_role("link", name="octo-reviews").first.click()
-    page.get_by_role("link", name="Use in an agent").first.click()
-    page.get_by_label("Agent", exact=True).select_option(agent)
-    page.get_by_role("button", name="Use in agent").click()
-    expect(page.get_by_text(f"{agent} can now call octo-reviews.")).to_be_visible()
 
 
 def _another_agent(page: Page, site, like: Call) -> Answer:
     """The demo's agent may speak for users too; what a person allowed release-bot is nothing to it."""
-    _give_reviews_to(page, "support-bot")
+    use_in_agent(page, "octo-reviews", "support-bot")
     [agent] = site.facts["agents"]
     return call(replace(like, key=agent["key"]))
 
