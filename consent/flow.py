@@ -166,10 +166,19 @@ def check_can_begin(request: ConsentRequest) -> None:
     if not clients.is_complete(request.connection):
         raise FlowRefused("oauth_not_finished", request)
     try:
-        # Also what was stored under other rules: a browser is never led to `javascript:` (T19).
-        policy.check_url(request.asked.authorization_url)
+        _check_way_out(request.asked.authorization_url)
     except OutboundError as error:
         raise FlowRefused(error.code, request) from None
+
+
+def _check_way_out(url: str) -> None:
+    """Also of what was stored under other rules: a browser is never led to `javascript:` (T19).
+
+    Nor to plain http outside the networks that are allowed; what only the DNS can say is asked here.
+    """
+    target = policy.check_url(url)
+    if target.plain:
+        policy.resolve(target.host, target.port, plain=True)
 
 
 def check_may_connect(request: ConsentRequest) -> None:

@@ -1,8 +1,9 @@
 """The settings of a custom OAuth connection: labels as Foundry's users know them (foundry.md 1.3)."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django import forms
 
@@ -166,6 +167,12 @@ class OAuthSettings(SettingsForm):
         """Whether something under "More settings" is filled or wrong, and has to be seen."""
         return any(bound.errors or bound.value() not in (None, "", {}, bound.field.initial) for bound in self.more)
 
+    def clean_authorization_url(self) -> str:
+        """A tenant or a policy may stand in its query; of two equal parameters a provider may take the first."""
+        url = self.cleaned_data["authorization_url"]
+        _refuse_own(name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True))
+        return url
+
     def clean_pkce(self) -> str:
         return self.cleaned_data["pkce"] or "S256"
 
@@ -179,8 +186,11 @@ class OAuthSettings(SettingsForm):
         return issuer
 
     def clean_extra(self) -> dict[str, str]:
-        extra = self.cleaned_data["extra"]
-        own = sorted(name for name in extra if name.lower() in OWN_PARAMETERS)
-        if own:
-            raise forms.ValidationError(f"{', '.join(own)} belongs to the flow itself and can't be set here.")
-        return extra
+        _refuse_own(self.cleaned_data["extra"])
+        return self.cleaned_data["extra"]
+
+
+def _refuse_own(names: Iterable[str]) -> None:
+    own = sorted({name for name in names if name.lower() in OWN_PARAMETERS})
+    if own:
+        raise forms.ValidationError(f"{', '.join(own)} belongs to the flow itself and can't be set here.")

@@ -11,6 +11,9 @@ from uuid import UUID
 
 from django.conf import settings as deployment
 
+from portal.outbound import policy
+from portal.outbound.errors import OutboundError
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -74,11 +77,11 @@ class Terms:
 
     @property
     def sign_in_host(self) -> str:
-        return urlsplit(self.authorization_url).netloc
+        return shown_host(self.authorization_url)
 
     @property
     def endpoint_host(self) -> str:
-        return urlsplit(self.endpoints[0]).netloc
+        return shown_host(self.endpoints[0])
 
     def still_fit(self, connection) -> bool:
         """Whether a token given under these terms may still be used: nothing that it can be sent to has moved."""
@@ -88,6 +91,14 @@ class Terms:
             and current.refresh_token_addresses == self.refresh_token_addresses
             and current.client_id == self.client_id
         )
+
+
+def shown_host(url: str) -> str:
+    """Where a browser really goes: letters of other scripts that look like ours are shown as xn-- (T19)."""
+    try:
+        return urlsplit(policy.check_url(url).url).netloc
+    except OutboundError:
+        return urlsplit(url).netloc
 
 
 def redirect_uri(connection_id: UUID) -> str:
