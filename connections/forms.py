@@ -21,6 +21,11 @@ BINDINGS = {
 DEFAULT_BINDINGS = ["JSONRPC 1.0", "JSONRPC 0.3"]
 # The addresses below tools/ that are pages of their own.
 TAKEN_NAMES = frozenset({"connect"})
+CONSENT_ANSWER_HINT = (
+    "Each carries the link. A task in the auth-required state is what A2A says, and right for most clients. Microsoft "
+    "Agent Framework shows nothing of it in a plain call: for agents that are built with it, choose the input-required "
+    "state."
+)
 ELSEWHERE = (
     "Credentials for the agent card are sent only over https and only to the endpoint's own host. "
     "Clear this box, or use a card path on that host."
@@ -167,19 +172,34 @@ class UseForm(forms.Form):
 
 
 class LimitsForm(forms.Form):
-    """What is set beside the endpoint. The limits count per agent, in each process of the gateway."""
+    """What is set beside the endpoint. The limits count per agent, in each process of the gateway.
+
+    How a missing consent is answered is only asked where the method asks people for one.
+    """
 
     display_name = forms.CharField(
         label="Display name", help_text="Shown in lists; may be empty.", max_length=120, required=False
     )
     calls_per_minute = forms.IntegerField(label="Calls a minute", min_value=1, max_value=100_000, required=False)
     calls_at_once = forms.IntegerField(label="Calls at once", min_value=1, max_value=10_000, required=False)
+    consent_answer = forms.ChoiceField(
+        label="What an agent is told while consent is missing",
+        choices=Connection.ConsentAnswer.choices,
+        help_text=CONSENT_ANSWER_HINT,
+    )
 
-    def __init__(self, *args, **options) -> None:
-        super().__init__(*args, **options)
+    def __init__(self, connection: Connection, *args, **options) -> None:
+        names = [name for name in self.base_fields if name != "consent_answer" or _asks_people(connection)]
+        initial = {name: getattr(connection, name) for name in names}
+        super().__init__(*args, initial=initial, **options)
+        self.fields = {name: self.fields[name] for name in names}
         usual = {
             "calls_per_minute": deployment.GATEWAY_CALLS_PER_MINUTE,
             "calls_at_once": deployment.GATEWAY_CALLS_AT_ONCE,
         }
         for name, number in usual.items():
             self.fields[name].help_text = f"Of each agent. Empty stands for the portal's own limit, {number}."
+
+
+def _asks_people(connection: Connection) -> bool:
+    return connection.auth_method in methods() and methods()[connection.auth_method].user_context_persists

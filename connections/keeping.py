@@ -97,14 +97,15 @@ def replace(connection: Connection, new: Sequence[NewSecret], kept: Mapping[Plac
         offering.record(events.SECRET_REPLACED, stored, by, details=_named(new))
 
 
-def limit(connection: Connection, display_name: str, per_minute: int | None, at_once: int | None, by: User) -> None:
-    """What is set beside the endpoint; None stands for the portal's own limits."""
+def limit(connection: Connection, given: Mapping[str, str | int | None], by: User) -> None:
+    """What is set beside the endpoint, by the names of LimitsForm; None stands for the portal's own limits."""
     with changes.announced():
         stored = _locked(connection)
-        stored.display_name, stored.calls_per_minute, stored.calls_at_once = display_name, per_minute, at_once
+        for name, value in given.items():
+            setattr(stored, name, value)
         stored.changed_at = timezone.now()
         stored.save()
-        details = {"calls_per_minute": per_minute, "calls_at_once": at_once}
+        details = {name: value for name, value in given.items() if name != "display_name"}
         offering.record(events.CONNECTION_CHANGED, stored, by, details=details)
 
 

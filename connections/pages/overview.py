@@ -91,20 +91,16 @@ def settings(request: HttpRequest, project: Project, connection: str) -> HttpRes
     found = find(project, connection)
     if request.method == "POST":
         request.access.require(Permission.CONNECTION_WRITE)
-    stored = {name: getattr(found, name) for name in ("display_name", "calls_per_minute", "calls_at_once")}
-    form = LimitsForm(request.POST or None, initial=stored)
+    form = LimitsForm(found, request.POST or None)
     if form.is_valid():
         return _limit(request, found, form)
-    context = around(request, found, "settings") | {"form": form}
+    context = around(request, found, "settings") | {"form": form, "asks_people": "consent_answer" in form.fields}
     return render(request, "connections/settings.html", context, status=422 if form.is_bound else 200)
 
 
 def _limit(request: HttpRequest, connection: Connection, form: LimitsForm) -> HttpResponse:
-    given = form.cleaned_data
     try:
-        keeping.limit(
-            connection, given["display_name"], given["calls_per_minute"], given["calls_at_once"], request.user
-        )
+        keeping.limit(connection, form.cleaned_data, request.user)
     except keeping.ChangedMeanwhile:
         messages.error(request, "Somebody else changed this connection just now, so nothing was saved. Try again.")
     else:

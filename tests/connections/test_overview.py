@@ -123,6 +123,17 @@ class TestSettings:
         answer = browse(ana).post(url, {"display_name": "", "calls_per_minute": number, "calls_at_once": ""})
         assert answer.status_code == 422 and "The settings were not saved." in text_of(answer)
 
+    def test_how_a_missing_consent_is_answered_is_only_asked_where_people_are_asked(self, browse, ana, project, saved):
+        url = page("connection-settings", project, saved.name)
+        assert "while consent is missing" not in text_of(browse(ana).get(url))
+        asking = factories.make_connection(project, name="reviews", auth_method="oauth-identity-passthrough")
+        url = page("connection-settings", project, asking.name)
+        assert "while consent is missing" in text_of(browse(ana).get(url))
+        browse(ana).post(url, {"consent_answer": "input-required"})
+        asking.refresh_from_db()
+        assert asking.consent_answer == "input-required"
+        assert browse(ana).post(url, {"consent_answer": "by post"}).status_code == 422
+
     def test_a_reader_sees_them_without_a_form(self, browse, project, saved):
         reader = factories.make_member(project, Role.READER)
         shown = text_of(browse(reader).get(page("connection-settings", project, saved.name)))
