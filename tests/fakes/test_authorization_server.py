@@ -1,6 +1,7 @@
 """The authorization server that consent is tried against keeps its promises, driven by plain httpx."""
 
 import concurrent.futures
+import re
 import threading
 import time
 
@@ -231,6 +232,27 @@ def test_the_browser_is_remembered_and_another_account_can_be_chosen(provider, h
     code = query_of(sign_in(http, url, "octo-chloe"))["code"]
     assert code
     assert [fake.server.store.approvals[a].account for a in fake.living_approvals()] == ["octo-chloe"]
+
+
+def test_people_see_what_they_approved_and_end_it_there(provider, http):
+    fake = provider()
+    client = fake.register(name="Gatehouse")
+    other = tokens_for(fake, client, "octo-chloe")
+    code, verifier = code_from(http, fake, client)
+    token = exchange(http, fake, client, code, verifier).json()
+    page = http.get(f"{fake.at.issuer}/account")
+    assert "Gatehouse" in page.text and "octo-ben" in page.text and "octo-chloe" not in page.text
+
+    [approval] = re.findall(r'name="approval" value="([^"]+)"', page.text)
+    with httpx.Client(verify=TLS) as stranger:
+        stranger.post(f"{fake.at.issuer}/account", data={"approval": approval})
+        assert "Nobody is signed in" in stranger.get(f"{fake.at.issuer}/account").text
+    assert fake.verify(token["access_token"])
+    http.post(f"{fake.at.issuer}/account", data={"approval": approval})
+
+    assert fake.verify(token["access_token"]) is None
+    assert error_of(refresh(http, fake, client, token["refresh_token"])) == (400, "invalid_grant")
+    assert fake.verify(other["access_token"])
 
 
 def test_an_approval_posted_from_another_site_is_refused(provider, http):
