@@ -19,6 +19,8 @@ def words(value: date | datetime, form: str = "humane") -> str:
         return date_format(local, f"{DAY}, H:i:s")
     if form == "clock":
         return date_format(local, "H:i:s" if local.date() == _today() else "j M, H:i:s")
+    if form == "since":
+        return _since(local)
     return _humane(local)
 
 
@@ -51,6 +53,14 @@ def _humane(local: datetime) -> str:
     day = _day(local.date(), _today())
     near = abs((local.date() - _today()).days) < 2
     return f"{day} {date_format(local, 'H:i')}" if near else day
+
+
+def _since(local: datetime) -> str:
+    """What can stand after "since": "20:44", "20:44 yesterday", "12 August 2026"; never "… ago"."""
+    away = (_today() - local.date()).days
+    if away not in (0, 1):
+        return date_format(local, DAY)
+    return date_format(local, "H:i") + (" yesterday" if away else "")
 
 
 def _day(day: date, today: date) -> str:

@@ -143,6 +143,14 @@ def test_a_moment_is_shown_in_the_readers_zone_with_the_full_time_in_its_title(a
     assert 'datetime="2026-11-22T12:24:10+00:00"' in html
 
 
+@pytest.mark.parametrize(
+    ("away", "words"),
+    [(timedelta(0), "12:24"), (timedelta(days=-1), "12:24 yesterday"), (timedelta(days=-2), "20 November 2026")],
+)
+def test_what_follows_since_is_a_moment_and_never_a_distance(at_noon, away, words):
+    assert text(render('{% when moment "since" %}', moment=NOON + away)) == words
+
+
 def test_the_readers_midnight_decides_what_yesterday_is(at_noon):
     moment = NOON.replace(hour=2)
     assert text(render("{% when moment %}", moment=moment)) == "today 02:24"
