@@ -39,6 +39,7 @@ class Result:
     card: Card | None = None
     status: int | None = None
     took_ms: int | None = None
+    state: str = Health.State.NOT_CHECKED
 
 
 def test(connection: Connection, by: User) -> Result:
@@ -65,7 +66,7 @@ def test(connection: Connection, by: User) -> Result:
 def _result(trial: Trial) -> Result:
     problem = entry(trial.reason) if trial.reason else None
     ok = trial.state != Health.State.FAILING
-    return Result(ok, trial.steps, problem, trial.card, trial.status, trial.took_ms)
+    return Result(ok, trial.steps, problem, trial.card, trial.status, trial.took_ms, trial.state)
 
 
 def _begin(connection: Connection, interface: Interface, by: User) -> Callable[..., None]:

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from connections import probes
 from connections.methods import methods
+from connections.models import Health
 from connections.standing import STATES, Standing, standings
 from portal.projects.access import requires
 from portal.projects.models import Project
@@ -83,17 +84,16 @@ def test_all(request: HttpRequest, project: Project) -> HttpResponse:
     for standing in waiting[:AT_ONCE]:
         if time.monotonic() > ends:
             break
-        results.append(probes.test(standing.connection, request.user).ok)
+        results.append(probes.test(standing.connection, request.user).state)
     messages.add_message(request, *_summary(results, len(waiting)))
     return redirect("tools", project.name)
 
 
-def _summary(results: list[bool], waiting: int) -> tuple[int, str]:
-    healthy, failing = results.count(True), results.count(False)
-    words = f"Tested {len(results)} of {waiting}: {healthy} healthy, {failing} failing."
+def _summary(results: list[str], waiting: int) -> tuple[int, str]:
+    words = f"Tested {len(results)} of {waiting}: {_counted(results)}." if results else "There is nothing to test."
     if len(results) < waiting:
         words += f" At most {AT_ONCE} are tested at once; press Test all again for the rest."
-    return (messages.WARNING if failing else messages.SUCCESS), words
+    return (messages.WARNING if Health.State.FAILING in results else messages.SUCCESS), words
 
 
 def _order(sort: str) -> tuple[str, bool]:
@@ -110,5 +110,9 @@ def _by_use(standing: Standing):
 
 
 def _counts(shown: list[Standing]) -> str:
-    counted = Counter(standing.state for standing in shown)
+    return _counted([standing.state for standing in shown])
+
+
+def _counted(states: list[str]) -> str:
+    counted = Counter(states)
     return ", ".join(f"{counted[state]} {label.lower()}" for state, label in STATES.items() if counted[state])
