@@ -107,7 +107,7 @@ class Admission:
             raise Refused(spoken.refusal)
         return spoken.user
 
-    async def still_stands(self, admitted: Admitted) -> None:
+    async def still_stands(self, admitted: Admitted, *, has_credential: bool) -> None:
         """Raises Refused when what allowed an open stream has been taken away."""
         key, agent, connection = admitted.key, admitted.agent, admitted.connection
         current = await self._fresh.get(("key", key.prefix), lambda: lookups.key_by_prefix(key.prefix))
@@ -124,7 +124,8 @@ class Admission:
             raise Refused("connection_disabled")
         if admitted.user:
             await self._spoken(agent, str(admitted.user.id))
-        await self._credential_stands(admitted)
+        if has_credential:
+            await self._credential_stands(admitted)
 
     async def _credential_stands(self, admitted: Admitted) -> None:
         method, connection, caller = method_of(admitted.connection), admitted.connection, admitted.caller

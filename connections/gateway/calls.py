@@ -144,6 +144,7 @@ class Call:
         try:
             credential = await self._credential(admitted)
             self._journal.used = credential.used
+            self._gateway.streams.carries_credential(True)
             seen = await self._forward(admitted, credential, body)
         except ConsentRequired as required:
             await self._ask_for_consent(admitted, required.consent)
@@ -165,6 +166,7 @@ class Call:
         try:
             async with forwarding.open(credential) as answer:
                 renewed = await self._renewed(admitted, credential) if answer.status == 401 else None
+                self._gateway.streams.carries_credential(True)
                 if renewed is None:
                     return await forwarding.pass_back(answer, credential)
             async with forwarding.open(renewed) as answer:
@@ -173,6 +175,7 @@ class Call:
             raise Refused(OUTBOUND.get(error.code, error.code)) from None
 
     async def _renewed(self, admitted: Admitted, refused: Credential) -> Credential | None:
+        self._gateway.streams.carries_credential(False)
         method = method_of(admitted.connection)
         if not method.may_wait:
             return await self._in_thread(method.renew, admitted.connection, admitted.caller, refused)

@@ -19,6 +19,7 @@ UNCONFIRMED = 2.5
 class _Open:
     admitted: Admitted
     ended: list[Refused]
+    has_credential: bool = False
     confirmed_at: float = field(default_factory=time.monotonic)
 
 
@@ -36,6 +37,13 @@ class OpenStreams:
         finally:
             del self._open[work]
 
+    def carries_credential(self, carries: bool) -> None:
+        """Whether the call of the current task also ends with what its credential was made from.
+
+        Before it has one, and while a refused one is renewed, there is nothing to lose, and a consent to ask for.
+        """
+        self._open[asyncio.current_task()].has_credential = carries
+
     async def watch(self) -> None:
         """Looks at all open streams once a second; lookups are kept, so an unchanged portal costs one read."""
         while True:
@@ -45,7 +53,7 @@ class OpenStreams:
     async def _look(self, work: asyncio.Task, stream: _Open) -> None:
         try:
             async with asyncio.timeout(SLOWEST_CHECK):
-                await self._admission.still_stands(stream.admitted)
+                await self._admission.still_stands(stream.admitted, has_credential=stream.has_credential)
             stream.confirmed_at = time.monotonic()
         except Refused as refused:
             _end(work, stream, refused)
