@@ -57,8 +57,12 @@ def recent(connection: Connection, limit: int, before: int | None = None) -> lis
 
 
 def on_behalf_of(person: User, limit: int, before: int | None = None) -> list[Call]:
-    """The newest calls that an agent made for this person, through whatever connection."""
-    return _newest(LogRow.objects.filter(on_behalf_of_id=person.id), limit, before)
+    """The newest calls that an agent made for this person, through whatever connection.
+
+    Reading the card or asking whether they have consented uses nothing of theirs.
+    """
+    rows = LogRow.objects.filter(on_behalf_of_id=person.id).exclude(method__in=["GetAgentCard", "GetConsentStatus"])
+    return _newest(rows, limit, before)
 
 
 def _newest(rows: QuerySet, limit: int, before: int | None) -> list[Call]:
