@@ -78,7 +78,7 @@ def _ask(request: HttpRequest, asking: ConsentRequest) -> HttpResponse:
         "asking": asking,
         "terms": asking.asked,
         "scopes": scopes_of(asking.asked),
-        "why": entry(asking.reason) if asking.reason else None,
+        "why": entry(asking.reason) if asking.reason and asking.reason != "disconnected_by_user" else None,
         "hindrance": _hindrance(asking),
         "told": telling.who_is_told(asking.agent),
         "here": request.path,
