@@ -148,9 +148,9 @@ def cut(text: object, length: int = 60) -> SafeString:
 def when(value: object, form: str = "humane", start: bool = False, never: str = "never") -> SafeString:
     """A moment as `<time>`, in the reader's zone, with the full time in its title.
 
-    `form`: humane ("3 minutes ago"), clock ("12:24:08", with the day when it is another one), since ("20:44
-    yesterday"), date ("12 August 2026") or full. `start` writes it as the start of a sentence or a cell. No moment at all
-    reads as `never`.
+    `form`: humane ("3 minutes ago"), clock ("12:24:08", with the day when it is another one), since
+    ("20:44 yesterday"), date ("12 August 2026") or full. `start` writes it as the start of a sentence or a
+    cell. No moment at all reads as `never`.
     """
     if not value:
         return format_html("{}", _opening(never) if start else never)
