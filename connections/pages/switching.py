@@ -35,12 +35,14 @@ def disable(request: HttpRequest, project: Project, connection: str) -> HttpResp
     return render(request, "confirm.html", context)
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CONNECTION_WRITE)
 def enable(request: HttpRequest, project: Project, connection: str) -> HttpResponse:
+    """A GET, where somebody had to sign in first, only leads back to the button."""
     found = find(project, connection)
-    offering.enable(found, request.user)
-    messages.success(request, f"{found.name} is enabled. Agents can call it again.")
+    if request.method == "POST":
+        offering.enable(found, request.user)
+        messages.success(request, f"{found.name} is enabled. Agents can call it again.")
     return redirect("connection", project.name, found.name)
 
 

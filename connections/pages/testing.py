@@ -15,11 +15,13 @@ from portal.projects.roles import Permission
 KEPT = "tested"
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CONNECTION_WRITE)
 def test(request: HttpRequest, project: Project, connection: str) -> HttpResponse:
+    """A GET, where somebody had to sign in first, only leads back to the button."""
     tested = find(project, connection)
-    test_and_tell(request, tested)
+    if request.method == "POST":
+        test_and_tell(request, tested)
     return redirect("connection", project.name, tested.name)
 
 

@@ -74,9 +74,16 @@ def tools(request: HttpRequest, project: Project) -> HttpResponse:
     return render(request, "connections/tools.html", context)
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @requires(Permission.CONNECTION_WRITE)
 def test_all(request: HttpRequest, project: Project) -> HttpResponse:
+    """A GET, where somebody had to sign in first, only leads back to the button."""
+    if request.method == "POST":
+        _test_all(request, project)
+    return redirect("tools", project.name)
+
+
+def _test_all(request: HttpRequest, project: Project) -> None:
     """Those whose last test is the longest ago come first, so that a second press goes on with the rest."""
     waiting = [standing for standing in standings(project) if standing.connection.is_enabled]
     waiting.sort(key=lambda standing: standing.health and standing.health.checked_at or _NEVER)
@@ -86,7 +93,6 @@ def test_all(request: HttpRequest, project: Project) -> HttpResponse:
             break
         results.append(probes.test(standing.connection, request.user).state)
     messages.add_message(request, *_summary(results, len(waiting)))
-    return redirect("tools", project.name)
 
 
 def _summary(results: list[str], waiting: int) -> tuple[int, str]:

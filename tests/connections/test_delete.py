@@ -62,12 +62,23 @@ def test_disable_asks_and_enable_brings_it_back(browse, ana, project, saved):
 def test_a_get_changes_nothing(browse, ana, project, saved):
     """T28."""
     client = browse(ana)
-    for name in ("test", "enable"):
-        assert client.get(page(f"connection-{name}", project, saved.name)).status_code == 405
     for name in ("disable", "delete"):
         client.get(page(f"connection-{name}", project, saved.name))
     saved.refresh_from_db()
     assert saved.is_enabled
+
+
+def test_a_get_of_a_button_leads_back_to_it_and_does_nothing(browse, ana, project, saved):
+    """Signing in again after a session has ended is such a GET."""
+    client = browse(ana)
+    client.post(page("connection-disable", project, saved.name))
+    rows = LogRow.objects.count()
+    for name in ("test", "enable"):
+        answer = client.get(page(f"connection-{name}", project, saved.name))
+        assert answer.status_code == 302 and answer.url == page("connection", project, saved.name)
+    assert client.get(page("tools-test", project)).url == page("tools", project)
+    saved.refresh_from_db()
+    assert not saved.is_enabled and LogRow.objects.count() == rows
 
 
 def test_an_account_owner_may_delete_and_a_user_may_not(browse, project, saved):
