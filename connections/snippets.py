@@ -3,12 +3,12 @@
 import json
 import textwrap
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from connections.methods import method_of, methods
 from connections.models import Connection
 
 TEXT = "Hello"
+PERSON = "person@example.com"
 # Which of the endpoint's dialects a snippet speaks, the best first.
 PREFERRED = [("JSONRPC", "1.0"), ("HTTP+JSON", "1.0"), ("JSONRPC", "0.3"), ("HTTP+JSON", "0.3")]
 
@@ -113,5 +113,4 @@ def _named(connection: Connection, version: str) -> list[tuple[str, str]]:
 def _user(connection: Connection) -> list[tuple[str, str]]:
     """Only a connection that acts for each person needs to be told for whom."""
     known = connection.auth_method in methods()
-    host = urlsplit(connection.gateway_url).hostname
-    return [("x-ms-user-identity", f"person@{host}")] if known and method_of(connection).user_context_persists else []
+    return [("x-ms-user-identity", PERSON)] if known and method_of(connection).user_context_persists else []

@@ -46,6 +46,13 @@ def test_the_newest_json_rpc_is_preferred(project):
     )
 
 
+def test_a_call_for_a_person_names_one_who_is_nobody(project):
+    connection = factories.make_connection(project, auth_method="oauth-identity-passthrough")
+    for _, snippet in snippets.SNIPPETS.values():
+        assert "person@example.com" in snippet(connection)
+        assert "x-ms-user-identity" not in snippet(speaking(project))
+
+
 def test_python_is_a_program_for_this_address(project):
     connection = speaking(project, ("JSONRPC", "1.0"))
     ast.parse(snippets.python(connection))
