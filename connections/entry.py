@@ -30,7 +30,7 @@ class Entry:
         typed: Mapping | None = None,
         method: str = "",
         more: bool = False,
-        asks_bindings: bool = False,
+        asks_bindings: bool | None = None,
     ) -> None:
         source = data if data is not None else typed
         self.connection, self.is_bound = connection, data is not None
@@ -53,9 +53,12 @@ class Entry:
         form.initial["auth_method"] = self.method.slug
         return form
 
-    def _bindings(self, data: Mapping | None, typed: Mapping | None, *, asks: bool) -> BindingsForm | None:
-        """Asked once it is known that no card says it; the page then carries the mark `asks_bindings`."""
-        source = data if data is not None else typed
+    def _bindings(self, data: Mapping | None, typed: Mapping | None, *, asks: bool | None) -> BindingsForm | None:
+        """Asked once it is known that no card says it; the page then carries the mark `asks_bindings`.
+
+        No longer where `asks` is False: a card was read meanwhile.
+        """
+        source = {} if asks is False else data if data is not None else typed
         if source is not None and "asks_bindings" in source:
             return _shown(BindingsForm, data, typed, None, auto_id="%s")
         initial = {"bindings": _bindings_of(self.connection)} if self.connection else None

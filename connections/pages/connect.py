@@ -51,8 +51,8 @@ def connect_a2a(request: HttpRequest, project: Project) -> HttpResponse:
     if action == "read-card":
         return _read_card(request, project)
     if action != "connect":
-        more = action == "add-credential"
-        return _form(request, project, Entry(project, typed=request.POST, more=more), typed=True)
+        entry = Entry(project, typed=request.POST, more=action == "add-credential")
+        return _form(request, project, entry, _look_again(request, project), typed=True)
     return _connect(request, project)
 
 
@@ -60,7 +60,7 @@ def connect_a2a(request: HttpRequest, project: Project) -> HttpResponse:
 def _connect(request: HttpRequest, project: Project) -> HttpResponse:
     entry, agent = Entry(project, data=request.POST), _for_agent(request, project)
     if not entry.is_valid():
-        return _form(request, project, entry)
+        return _form(request, project, entry, _look_again(request, project))
     draft = entry.draft()
     # The network comes before the transaction, and once: what is saved is what was seen.
     seen = look(draft.rehearsed(project, request.user))
@@ -106,6 +106,17 @@ def _read_card(request: HttpRequest, project: Project) -> HttpResponse:
     entry = Entry(project, typed=request.POST, asks_bindings=not (seen and seen.is_usable))
     entry.suggest(seen.suggestion if seen else None)
     return _form(request, project, entry, seen, refusal=refusal, typed=True)
+
+
+@sensitive_variables()
+def _look_again(request: HttpRequest, project: Project) -> Look | None:
+    """The card that the page showed, so that what somebody has just read does not vanish with another press.
+
+    Not where a credential would go along: only Read agent card and Connect send one.
+    """
+    draft, _ = Entry(project, data=request.POST).draft_for_card() if "card_shown" in request.POST else (None, "")
+    asks = draft is not None and not draft.send_credentials_for_card
+    return look(draft.rehearsed(project, request.user)) if asks else None
 
 
 def _form(

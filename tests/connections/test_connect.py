@@ -152,6 +152,18 @@ class TestReadAgentCard:
         assert "Not read" in shown and "You can connect without a card." in shown
         assert "What the endpoint speaks" in shown
 
+    def test_a_card_that_is_read_later_ends_the_question_for_bindings(self, browse, ana, form, fake_agent):
+        sent = key_form(fake_agent().url, action="read-card", asks_bindings="1") | {"bindings": ["JSONRPC 1.0"]}
+        shown = text_of(browse(ana).post(form, sent))
+        assert "What the endpoint speaks" not in shown and 'name="card_shown"' in shown
+
+    @pytest.mark.parametrize("action", ["show-fields", "add-credential", "connect"])
+    def test_a_card_that_was_shown_stays_with_the_next_press(self, browse, ana, form, fake_agent, action):
+        sent = key_form(fake_agent().url, action=action, name="not a name")
+        client = browse(ana)
+        assert "This is what the endpoint says about itself" in text_of(client.post(form, sent | {"card_shown": "1"}))
+        assert "This is what the endpoint says about itself" not in text_of(client.post(form, sent))
+
     def test_show_fields_switches_the_method_and_saves_nothing(self, browse, ana, form):
         sent = key_form("https://a.example/x", action="show-fields", auth_method="unauthenticated")
         shown = text_of(browse(ana).post(form, sent))
