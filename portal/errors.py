@@ -8,6 +8,8 @@ from portal.audit import events, log
 from portal.projects.access import NeedsRole
 from portal.projects.models import RoleAssignment
 from portal.projects.roles import GIVES, Role, roles_with
+from portal.projects.scope import Scope
+from portal.users import User
 
 
 class NothingSecret(SafeExceptionReporterFilter):
@@ -46,12 +48,14 @@ def _who_can_help(request: HttpRequest, refusal: NeedsRole) -> dict:
     needed = roles_with(refusal.permission)
     access = getattr(request, "access", None)
     place = refusal.project.name if refusal.project else "the portal"
+    givers = _givers(refusal, needed[0])
     return {
         "what": refusal.permission.label,
         "project": refusal.project,
         "needed_roles": [role.label for role in needed],
         "had_roles": [role.label for role in access.roles] if access else [],
-        "givers": _givers(refusal, needed[0]),
+        "givers": givers,
+        "give_url": Scope(refusal.project).url("role-give") if _is_among(request.user, givers) else "",
         "ask_for": f"{needed[0].label} on {place} for {request.user.email}",
     }
 
@@ -61,6 +65,10 @@ def _givers(refusal: NeedsRole, role: Role) -> list[dict]:
     rows = RoleAssignment.objects.current().reaching(refusal.project).filter(role__in=able, user__is_active=True)
     people = {row.user_id: row for row in rows.select_related("user").order_by("user__name")}
     return [{"name": str(row.user), "email": row.user.email, "role": row.get_role_display()} for row in people.values()]
+
+
+def _is_among(user: User, givers: list[dict]) -> bool:
+    return any(giver["email"] == user.email for giver in givers)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -100,3 +100,12 @@ def test_a_projects_address_leads_to_the_first_page_that_opens(role, page, proje
 
 def test_a_projects_name_is_matched_exactly(project, ben, browse):
     assert browse(ben).get("/projects/Contoso-Support/settings/").status_code == 404
+
+
+def test_whoever_can_give_themselves_the_role_is_led_there(browse, ana, ben, project):
+    url = reverse("access-log", args=[project.name])
+    owner, user = browse(ana).get(url), browse(ben).get(url)
+    assert owner.status_code == user.status_code == 403
+    assert reverse("role-give", args=[project.name]) in owner.content.decode()
+    assert reverse("role-give", args=[project.name]) not in user.content.decode()
+    assert f"Auditor on {project.name} for {ben.email}" in user.content.decode()
