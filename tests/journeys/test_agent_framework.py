@@ -53,7 +53,7 @@ def _choose(page: Page, answer: str) -> None:
 
 def _consent(page: Page) -> None:
     page.get_by_role("button", name="Continue").click()
-    page.get_by_role("link", name="Go to").click()
+    page.wait_for_url("**/provider/authorize?*")
     sign_in_with_browser(page, "octo-ben")
     expect(page.get_by_role("heading", name="You connected octo-ben")).to_be_visible()
 
