@@ -6,6 +6,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from consent import coming_back
@@ -15,6 +16,8 @@ from consent.pages.asking import COOKIE
 from consent.pages.frame import keep_private, refusal
 
 
+# Nothing but GET is taken, so nothing can be forged; a `form_post` is told so, and not of a token that it can't have.
+@csrf_exempt
 @require_http_methods(["GET"])
 def callback(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     return keep_private(_answer(request, connection_id), has_form=False)
