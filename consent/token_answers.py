@@ -1,0 +1,191 @@
+"""What a token endpoint answers. Every byte of it is hostile until it has passed here (T20).
+
+Nothing of a provider's own words is kept: errors become one of our few kinds, because what is to be done differs and
+only that matters.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from portal.outbound.session import Answer
+from portal.vault import Secret
+
+LONGEST_TOKEN = 16_384
+SHORTEST_LIFE, LONGEST_LIFE = 60, 30 * 24 * 3600
+LONGEST_PAUSE = 3600
+
+
+class TokenRefused(Exception):
+    """Base of what a token endpoint can say no with; `code` is an entry of the troubleshooting catalogue.
+
+    `retry_after`: seconds until asking again makes sense.
+    """
+
+    code = "provider_failed"
+    pause = 30
+
+    def __init__(self, retry_after: int | None = None) -> None:
+        super().__init__(self.code)
+        self.retry_after = self.pause if retry_after is None else retry_after
+
+
+class GrantEnded(TokenRefused):
+    """`invalid_grant`: this code or refresh token is dead, and only the user can give a new one."""
+
+    code = "refresh_token_ended"
+
+
+class ClientRefused(TokenRefused):
+    """`invalid_client` or `unauthorized_client`: an administrator must act; what users gave stays."""
+
+    code = "oauth_client_refused"
+
+
+class RequestRefused(TokenRefused):
+    """The provider understood and said no for another reason: wrong scope, resource or parameter."""
+
+    code = "provider_refused_request"
+
+
+class ProviderBusy(TokenRefused):
+    """It answered that it can't now, having done nothing: 429, or never reached."""
+
+    code = "provider_unavailable"
+
+
+class Uncertain(TokenRefused):
+    """No usable answer although the request was sent: the provider may have rotated the refresh token.
+
+    The pause is short: many providers take the old token once more within some seconds.
+    """
+
+    code = "refresh_uncertain"
+    pause = 5
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A token answer that held: `expires_in` in seconds or None when not said; `scopes` None means as asked."""
+
+    access: Secret
+    refresh: Secret | None
+    expires_in: int | None
+    scopes: tuple[str, ...] | None
+
+
+def read(answer: Answer) -> Tokens:
+    """Errors are looked for before the status: some providers answer them with 200 (protocols.md 2.3)."""
+    members = members_of(answer)
+    if members.get("error") or members.get("ok") is False:
+        raise _refusal(str(members.get("error", "")), answer)
+    if answer.status == 429:
+        raise ProviderBusy(_retry_after(answer))
+    if answer.status >= 500:
+        raise Uncertain(_retry_after(answer))
+    if answer.status != 200:
+        raise RequestRefused
+    tokens = _strict(members) if _is_json(answer) else None
+    if tokens is None:
+        raise Uncertain
+    return tokens
+
+
+ENDED = {"invalid_grant", "invalid_refresh_token", "bad_refresh_token", "token_revoked", "interaction_required"}
+CLIENT = {"invalid_client", "unauthorized_client", "incorrect_client_credentials", "invalid_client_id"}
+BUSY = {"temporarily_unavailable", "slow_down", "ratelimited"}
+
+
+def _refusal(error: str, answer: Answer) -> TokenRefused:
+    if error in BUSY or answer.status == 429:
+        return ProviderBusy(_retry_after(answer))
+    if answer.status >= 500:
+        # Whatever it says: a server that fails in the middle may have rotated before.
+        return Uncertain(_retry_after(answer))
+    if error in ENDED:
+        return GrantEnded()
+    return ClientRefused() if error in CLIENT else RequestRefused()
+
+
+def _retry_after(answer: Answer) -> int | None:
+    """Seconds, at most an hour; also from a date (RFC 9110 10.2.3). None where it is not said or not readable."""
+    value = answer.header("retry-after").strip()
+    if value.isdecimal() and len(value) < 10:
+        return min(int(value), LONGEST_PAUSE)
+    try:
+        seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0, min(round(seconds), LONGEST_PAUSE))
+
+
+def _is_json(answer: Answer) -> bool:
+    kind = answer.header("content-type").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")
+
+
+def members_of(answer: Answer) -> dict[str, Any]:
+    """The JSON object of the body; {} for anything else."""
+    try:
+        members = json.loads(answer.body, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError):
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A member that comes twice can be read in two ways (RFC 6749 5.1 and 3.2 know each once)."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate")
+    return members
+
+
+def _strict(members: dict[str, Any]) -> Tokens | None:
+    """A token answer as RFC 6749 5.1 has it; None for everything that a header or a row can't hold safely."""
+    refresh_token = members.get("refresh_token")
+    try:
+        _check_type(members.get("token_type"))
+        return Tokens(
+            access=_token(members.get("access_token")),
+            refresh=_token(refresh_token) if refresh_token not in (None, "") else None,
+            expires_in=_lifetime(members.get("expires_in")),
+            scopes=_scopes(members.get("scope")),
+        )
+    except ValueError:
+        return None
+
+
+def _check_type(value: Any) -> None:
+    """Required, in any case (RFC 6749 7.1): a token of another type sent as a bearer token is a leak or a riddle."""
+    if not isinstance(value, str) or value.lower() != "bearer":
+        raise ValueError("token_type")
+
+
+def _token(value: Any) -> Secret:
+    """RFC 6749 A.12: visible ASCII, so that no token can break out of a header."""
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_TOKEN:
+        raise ValueError("token")
+    if not all(0x21 <= ord(letter) <= 0x7E for letter in value):
+        raise ValueError("token")
+    return Secret(value)
+
+
+def _lifetime(value: Any) -> int | None:
+    """Seconds, within reason; some providers send a string. Not said is not for ever: None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
+        raise ValueError("expires_in")
+    return max(SHORTEST_LIFE, min(int(value), LONGEST_LIFE))
+
+
+def _scopes(value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    # Printable, because PostgreSQL's JSON has no place for NUL.
+    if not isinstance(value, str) or len(value) > 4096 or not value.isprintable():
+        raise ValueError("scope")
+    return tuple(value.replace(",", " ").split())
