@@ -48,8 +48,9 @@ def take(grant: Grant) -> Lease | None:
     """None where another process holds it, has changed the tokens since `grant` was read, or was told to wait."""
     mine, at = uuid.uuid4(), time.monotonic()
     with transaction.atomic():
-        # From the row itself: what `grant` says of earlier attempts may be older than they are.
-        row = _free(grant).select_for_update().values("lease_by", "refresh_error").first()
+        # From the row itself: what `grant` says of earlier attempts may be older than they are. Whoever has it locked
+        # takes the lease or ends the grant, so there is nothing to wait for.
+        row = _free(grant).select_for_update(skip_locked=True).values("lease_by", "refresh_error").first()
         if row is None:
             return None
         Grant.objects.filter(pk=grant.pk).update(lease_by=mine, lease_until=Now() + LEASE)
