@@ -26,6 +26,11 @@ _MFA = vault.Binding(table="mfa.authenticator", row=uuid.UUID(int=0), field="sec
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": "This email address and this password don't belong together. Try again.",
+        "too_many_login_attempts": "Too many attempts failed. Wait five minutes, then try again.",
+    }
+
     def is_open_for_signup(self, request) -> bool:
         return False
 
