@@ -68,7 +68,7 @@ class Trial:
             return self._refuse(name, "consent_required")
         except CredentialUnavailable as unavailable:
             return self._refuse(name, unavailable.code)
-        self._step(name, DONE, f"{credential.described or 'Ready'}.")
+        self._step(name, DONE, credential.described or "Ready")
         return credential
 
     def _read_card(self, credential: Credential | None) -> bool:
