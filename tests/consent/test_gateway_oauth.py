@@ -325,7 +325,7 @@ def test_a_provider_that_does_not_answer_holds_up_nobody_else(world):
     other = new_line(world.endpoint.agent.url, project, credential=None)
     assert ask_plainly(other) < 5, "warmed up"
     expire(*[grant for _, grant in waiting])
-    world.octo.always(bad.slow(2, after_rotating=False), at="refresh")
+    world.octo.always(bad.slow(3, after_rotating=False), at="refresh")
     threads = [threading.Thread(target=ask, args=[caller], daemon=True) for caller, _ in waiting]
     for thread in threads:
         thread.start()
@@ -334,7 +334,7 @@ def test_a_provider_that_does_not_answer_holds_up_nobody_else(world):
     began = time.monotonic()
     assert said(ask(world.ben)).startswith("octo-ben")
     took = time.monotonic() - began
-    assert max(took, ask_plainly(other)) < 1
+    assert max(took, ask_plainly(other)) < 2
     assert any(thread.is_alive() for thread in threads)
     world.octo.behave()
     for thread in threads:

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -521,14 +522,14 @@ def test_consent_given_again_takes_the_place_of_what_was_there(github, grant, be
 class Elsewhere(threading.Thread):
     """A refresh in another thread, held at the provider; `result` is a token or what was raised."""
 
-    def __init__(self, grant: Grant) -> None:
+    def __init__(self, grant: Grant, beyond: int | None = None) -> None:
         super().__init__(daemon=True)
-        self._grant = again(grant)
+        self._grant, self._beyond = again(grant), beyond
         self.result = None
 
     def run(self) -> None:
         try:
-            self.result = grants.fresh_token(self._grant)
+            self.result = grants.fresh_token(self._grant, self._beyond)
         except Exception as error:
             self.result = error
         finally:
@@ -595,6 +596,23 @@ class TestDuringARefresh:
 
         assert isinstance(thread.result, CredentialUnavailable)
         assert not Grant.objects.exists()
+
+    def test_whoever_was_refused_waits_for_the_one_that_asks(self, github, grant):
+        held = Held()
+        github.next(held, at="refresh")
+        threads = [Elsewhere(grant, beyond=grant.generation) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        assert held.reached.wait(5)
+        time.sleep(0.3)
+        assert all(thread.is_alive() for thread in threads)
+        held.release()
+        for thread in threads:
+            thread.join(5)
+
+        assert len({thread.result.value.reveal() for thread in threads}) == 1
+        assert {thread.result.generation for thread in threads} == {grant.generation + 1}
+        assert len(github.refreshes()) == 1
 
     def test_others_use_the_old_token_while_it_lives(self, github, grant):
         held = Held()
