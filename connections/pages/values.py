@@ -55,6 +55,11 @@ class Rows:
         untouched = [row for row in self.rows if row.stored and not row.cleaned_data.get("value")]
         return {(row.field.slug, row.position): row.cleaned_data["expires_on"] for row in untouched}
 
+    @property
+    def has_one(self) -> bool:
+        """Nothing else could be replaced, so its value can't be left empty."""
+        return len(self.rows) == 1
+
     def non_field_errors(self) -> list[str]:
         return self.general
 

@@ -61,6 +61,12 @@ def test_only_the_expiry_date_changes_without_the_value(browse, ana, saved):
     assert str(saved.secrets.get().expires_on) == "2031-05-01" and value_of(saved) == CANARY
 
 
+def test_replacing_the_only_value_does_not_offer_to_keep_it(browse, ana, saved):
+    client, project = browse(ana), saved.project
+    assert "Leave empty to keep it" in text_of(client.get(page("connection-edit", project, saved.name)))
+    assert "Leave empty to keep it" not in text_of(client.get(page("connection-replace", project, saved.name)))
+
+
 def test_a_new_value_replaces_the_old(browse, ana, saved):
     edit(browse, ana, saved, credential__0__value="second-value")
     assert value_of(saved) == "second-value"
