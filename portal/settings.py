@@ -247,11 +247,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "filters": {"no_trace_of_refusals": {"()": "portal.log_filters.NoTraceOfRefusals"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        "django.request": {"filters": ["no_trace_of_refusals"]},
         # At DEBUG this one prints parameters, and urllib3 prints addresses with their query.
         "django.db.backends": {"level": "INFO"},
         "urllib3": {"level": "INFO"},

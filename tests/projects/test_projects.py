@@ -109,3 +109,9 @@ def test_whoever_can_give_themselves_the_role_is_led_there(browse, ana, ben, pro
     assert reverse("role-give", args=[project.name]) in owner.content.decode()
     assert reverse("role-give", args=[project.name]) not in user.content.decode()
     assert f"Auditor on {project.name} for {ben.email}" in user.content.decode()
+
+
+def test_a_refusal_is_one_line_in_the_log_of_the_server(browse, ben, project, caplog):
+    browse(ben).get(reverse("access-log", args=[project.name]))
+    lines = [record for record in caplog.records if record.name == "django.request"]
+    assert [(record.status_code, record.exc_info) for record in lines] == [(403, None)]
