@@ -21,7 +21,7 @@ def disable(request: HttpRequest, project: Project, connection: str) -> HttpResp
     found = find(project, connection)
     if request.method == "POST":
         offering.disable(found, request.user)
-        messages.success(request, f"{found.name} is disabled. Calls through it are refused until you enable it.")
+        messages.success(request, f"{found.name} is disabled.")
         return redirect("connection", project.name, found.name)
     context = {
         "title": f"Disable {found.name}?",
