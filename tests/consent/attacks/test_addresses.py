@@ -189,7 +189,8 @@ def test_a_parameter_of_the_flow_can_be_planted_neither_beside_nor_in_the_addres
     assert set(filled(authorization_url=f"{PUBLIC}/authorize?{name}").errors) == {"authorization_url"}
 
 
-@pytest.mark.parametrize("evil", HOSTILE_ADDRESSES)
+# The check is the form's own; a few of each kind show that it is made here too.
+@pytest.mark.parametrize("evil", HOSTILE_ADDRESSES[::3])
 def test_a_hostile_address_in_stored_terms_is_never_linked(strict, project, ben, browse, evil):
     """Stored by an older version, a restored backup, or somebody with the database."""
     agent = factories.make_agent(project)
