@@ -2,6 +2,7 @@
 
 from portal.agents.models import Agent, AgentKey, SpeakingPermission
 from portal.audit.models import ChangeCounter, LastUse, LogKey, LogRow
+from portal.identities.models import Audience, Identity, IdentitySource, IdentityToken, SigningKey
 from portal.installation import Installation
 from portal.projects.models import Invitation, Project, RoleAssignment
 from portal.users import User
@@ -10,8 +11,12 @@ from portal.vault import DataKey
 __all__ = [
     "Agent",
     "AgentKey",
+    "Audience",
     "ChangeCounter",
     "DataKey",
+    "Identity",
+    "IdentitySource",
+    "IdentityToken",
     "Installation",
     "Invitation",
     "LastUse",
@@ -19,6 +24,7 @@ __all__ = [
     "LogRow",
     "Project",
     "RoleAssignment",
+    "SigningKey",
     "SpeakingPermission",
     "User",
 ]

@@ -25,6 +25,8 @@ class Agent(models.Model):
     description = models.CharField(max_length=500, blank=True)
     registered_at = models.DateTimeField(default=timezone.now)
     registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    published_at = models.DateTimeField(null=True)
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     disabled_at = models.DateTimeField(null=True)
     disabled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 
@@ -40,6 +42,11 @@ class Agent(models.Model):
     def belongs_to(self, user) -> bool:
         """Whether this person registered it."""
         return self.registered_by_id is not None and self.registered_by_id == user.id
+
+    @property
+    def is_published(self) -> bool:
+        """A published agent has an identity of its own; before, all agents of a project share one."""
+        return self.published_at is not None
 
 
 class LiveKeys(models.QuerySet):
