@@ -31,6 +31,11 @@ GATEHOUSE_KEYS = env.secret("GATEHOUSE_KEYS", "")
 ALLOWED_OUTBOUND_NETWORKS = env.text("ALLOWED_OUTBOUND_NETWORKS", "").split()
 OUTBOUND_CA_FILE = env.text("OUTBOUND_CA_FILE", "") or None
 
+# Microsoft Entra; other clouds have other authorities, such as https://login.microsoftonline.us.
+ENTRA_AUTHORITY = env.text("ENTRA_AUTHORITY", "https://login.microsoftonline.com").rstrip("/")
+# Days after which the key of the portal's own issuer is rotated by itself.
+SIGNING_KEY_DAYS = env.integer("SIGNING_KEY_DAYS", 90)
+
 # The authentication methods, in the order in which people see them. A new one is one class and one line.
 AUTH_METHODS = [
     "connections.methods.key_based.KeyBased",
