@@ -1,0 +1,191 @@
+"""`access_token`: the one way to a token of an identity, whatever its source.
+
+A token is kept, sealed, until shortly before it ends, for all processes together; one of them at a time asks for the
+next. That right is a lease in the token's own row, on the database's clock, as for grants: the source is asked outside
+any transaction, and what comes back counts only while row and lease are still the same.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from portal import vault
+from portal.identities import audiences, entra, issuer
+from portal.identities.models import Identity, IdentityToken, Source
+from portal.identities.obtaining import Obtained, TokenUnavailable
+
+__all__ = ["AccessToken", "TokenUnavailable", "access_token", "at_hand", "check", "forget"]
+
+SOURCES: dict[str, Callable[[Identity, str], Obtained]] = {Source.PORTAL: issuer.obtain, Source.ENTRA: entra.obtain}
+LEASE = timedelta(seconds=entra.DEADLINE + 10)
+# Longer than a lease, so that whoever waits for a process that died takes over from it.
+WAIT_SECONDS = LEASE.total_seconds() + 5
+LOOK_AGAIN = 0.05
+# The next token is asked for this long before the old one ends, or after four fifths of a short life.
+AHEAD = timedelta(minutes=5)
+# An endpoint that refuses every token must not make every call ask for another one.
+RENEW_AFTER = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    value: vault.Secret
+    audience: str
+    expires_at: datetime
+    obtained_at: datetime
+    generation: int
+
+
+def access_token(
+    identity: Identity, audience: str, addresses: Iterable[str], *, beyond: int | None = None
+) -> AccessToken:
+    """A token of `identity` for `audience`, to be sent to these addresses and no others.
+
+    `beyond` is a generation that the endpoint has refused. Waits while another process asks the source, unless the old
+    token still serves. Raises TokenUnavailable, with `audience_not_listed` where the owner of the portal has not
+    listed an address for the audience.
+    """
+    check(identity, audience, addresses)
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        row = _row(identity, audience)
+        if token := _now(row, beyond):
+            return token
+        if time.monotonic() > until:
+            raise TokenUnavailable("identity_provider_unavailable")
+        time.sleep(LOOK_AGAIN)
+
+
+def at_hand(identity: Identity, audience: str, addresses: Iterable[str]) -> AccessToken | None:
+    """A token that can be used without asking the source, None where it has to be asked. Raises as `access_token`."""
+    check(identity, audience, addresses)
+    row = IdentityToken.objects.filter(identity=identity, audience=audience).first()
+    if row is None:
+        return None
+    row.identity = identity
+    return _serving(row, None) or (_opened(row) if _waits(row) else None)
+
+
+def check(identity: Identity, audience: str, addresses: Iterable[str]) -> None:
+    """Whether a token may be had and sent at all. Raises TokenUnavailable."""
+    if identity.disabled_at is not None:
+        raise TokenUnavailable("identity_disabled")
+    if not identity.is_set_up:
+        raise TokenUnavailable("identity_not_set_up")
+    try:
+        audiences.check(audience, addresses)
+    except audiences.NotListed:
+        raise TokenUnavailable("audience_not_listed") from None
+
+
+def forget(identities: Iterable[Identity]) -> None:
+    """Whatever was obtained under other ids or from another source; call it in the transaction of the change."""
+    IdentityToken.objects.filter(identity__in=list(identities)).delete()
+
+
+def _now(row: IdentityToken, beyond: int | None) -> AccessToken | None:
+    """None while somebody else is asking."""
+    if token := _serving(row, beyond):
+        return token
+    old = None if _is_refused(row, beyond) else _opened(row)
+    if _waits(row):
+        if old is None:
+            raise TokenUnavailable(row.failure)
+        return old
+    if lease := _take(row):
+        return _asked(row, lease)
+    return old
+
+
+def _serving(row: IdentityToken, beyond: int | None) -> AccessToken | None:
+    return None if _is_due(row) or _is_refused(row, beyond) else _opened(row)
+
+
+def _asked(row: IdentityToken, lease: uuid.UUID) -> AccessToken | None:
+    """Asks the source. None where ids or source were changed meanwhile: what came back is not theirs."""
+    try:
+        obtained = SOURCES[row.identity.source](row.identity, row.audience)
+    except TokenUnavailable as failure:
+        again = timezone.now() + timedelta(seconds=failure.again_after)
+        since = row.failing_since or timezone.now()
+        _held(row, lease).update(failure=failure.code, failing_since=since, retry_at=again, **_NO_LEASE)
+        raise
+    now, generation = timezone.now(), row.generation + 1
+    kept = _held(row, lease).update(
+        value=vault.seal(obtained.value.reveal(), row.binding()),
+        generation=generation,
+        obtained_at=now,
+        expires_at=obtained.expires_at,
+        failure="",
+        failing_since=None,
+        retry_at=None,
+        **_NO_LEASE,
+    )
+    return AccessToken(obtained.value, row.audience, obtained.expires_at, now, generation) if kept else None
+
+
+_NO_LEASE = {"lease_by": None, "lease_until": None}
+
+
+def _take(row: IdentityToken) -> uuid.UUID | None:
+    """None where another process holds the lease or has asked meanwhile."""
+    mine = uuid.uuid4()
+    nobody_holds = Q(lease_until=None) | Q(lease_until__lt=Now())
+    with transaction.atomic():
+        free = IdentityToken.objects.filter(nobody_holds, pk=row.pk, generation=row.generation, retry_at=row.retry_at)
+        if not free.select_for_update(skip_locked=True).values_list("pk", flat=True).first():
+            return None
+        IdentityToken.objects.filter(pk=row.pk).update(lease_by=mine, lease_until=Now() + LEASE)
+    return mine
+
+
+def _held(row: IdentityToken, lease: uuid.UUID):
+    return IdentityToken.objects.filter(pk=row.pk, generation=row.generation, lease_by=lease)
+
+
+def _row(identity: Identity, audience: str) -> IdentityToken:
+    rows = IdentityToken.objects.filter(identity=identity, audience=audience)
+    row = rows.first() or IdentityToken.objects.get_or_create(identity=identity, audience=audience)[0]
+    row.identity = identity
+    return row
+
+
+def _is_due(row: IdentityToken) -> bool:
+    if not _lives(row):
+        return True
+    ahead = min(AHEAD, (row.expires_at - row.obtained_at) / 5)
+    return row.expires_at - ahead <= timezone.now()
+
+
+def _is_refused(row: IdentityToken, beyond: int | None) -> bool:
+    """The endpoint said 401 to this very token, and it is old enough for another one to be worth asking for."""
+    return beyond is not None and row.generation <= beyond and row.obtained_at + RENEW_AFTER <= timezone.now()
+
+
+def _lives(row: IdentityToken) -> bool:
+    return bool(row.value) and row.expires_at > timezone.now()
+
+
+def _waits(row: IdentityToken) -> bool:
+    """The source said no a moment ago, and is not asked again yet."""
+    return row.retry_at is not None and row.retry_at > timezone.now()
+
+
+def _opened(row: IdentityToken) -> AccessToken | None:
+    """None for one that has ended, or that was sealed for other ids: the source has another one."""
+    if not _lives(row):
+        return None
+    try:
+        value = vault.open_sealed(row.value, row.binding())
+    except vault.SealBroken:
+        return None
+    except vault.KeyUnavailable:
+        raise TokenUnavailable("key_unavailable") from None
+    return AccessToken(value, row.audience, row.expires_at, row.obtained_at, row.generation)
