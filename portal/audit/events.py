@@ -75,6 +75,10 @@ AGENT_CHANGED = Event("agent.changed", "Agent changed", "{who} changed {agent}")
 AGENT_DISABLED = Event("agent.disabled", "Agent disabled", "{who} disabled {agent}")
 AGENT_ENABLED = Event("agent.enabled", "Agent enabled", "{who} enabled {agent}")
 AGENT_DELETED = Event("agent.deleted", "Agent deleted", "{who} deleted {agent}")
+AGENT_PUBLISHED = Event("agent.published", "Agent published", "{who} published {agent}; it now acts as {identity}")
+AGENT_UNPUBLISHED = Event(
+    "agent.unpublished", "Publishing taken back", "{who} took back the publishing of {agent}; it now acts as {identity}"
+)
 KEY_MADE = Event("agent.key_made", "Agent key made", "{who} made the key {key} for {agent}")
 KEY_REVOKED = Event("agent.key_revoked", "Agent key revoked", "{who} revoked the key {key} of {agent}")
 SPEAKING_ALLOWED = Event("agent.speaking_allowed", "Speaking allowed", "{who} allowed {agent} to speak for users")

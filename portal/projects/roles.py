@@ -20,6 +20,7 @@ class Permission(models.TextChoices):
     AGENT_READ = f"{_ACCOUNTS}/AIServices/agents/read", "See agents"
     AGENT_WRITE = f"{_ACCOUNTS}/AIServices/agents/write", "Register agents and manage own ones"
     AGENT_MANAGE = "Gatehouse/agents/manage/action", "Manage everybody's agents and their keys"
+    AGENT_PUBLISH = f"{_ACCOUNTS}/projects/applications/write", "Publish agents"
     AGENT_INTERACT = (
         f"{_ACCOUNTS}/AIServices/endpoints/interact/action",
         "Use agents and connect own accounts",
@@ -28,6 +29,8 @@ class Permission(models.TextChoices):
     ROLE_WRITE = "Microsoft.Authorization/roleAssignments/write", "Give roles"
     ROLE_DELETE = "Microsoft.Authorization/roleAssignments/delete", "Remove roles"
     PERSON_WRITE = "Gatehouse/people/write", "Deactivate and reactivate people"
+    IDENTITY_WRITE = "Gatehouse/identities/write", "Set up the identities of the project"
+    AUDIENCE_WRITE = "Gatehouse/audiences/write", "List audiences, allot identities and rotate signing keys"
     SPEAKING_WRITE = "Gatehouse/agents/speakForUsers/write", "Let an agent speak for users"
     LOG_READ = "Gatehouse/accessLog/read", "Open the access log"
 
@@ -64,24 +67,27 @@ NEW_NAMES = {
 
 P = Permission
 _SEE = frozenset({P.PROJECT_READ, P.CONNECTION_READ, P.AGENT_READ, P.ROLE_READ})
-_CONNECT = frozenset({P.CONNECTION_WRITE, P.CONNECTION_DELETE})
+_CONNECT = frozenset({P.CONNECTION_WRITE, P.CONNECTION_DELETE, P.IDENTITY_WRITE})
 _BUILD = frozenset({P.AGENT_WRITE, P.AGENT_INTERACT})
 _GIVE = frozenset({P.ROLE_WRITE, P.ROLE_DELETE})
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.AI_USER: _SEE | _BUILD,
-    Role.PROJECT_MANAGER: _SEE | _CONNECT | _BUILD | _GIVE | {P.AGENT_MANAGE},
+    Role.PROJECT_MANAGER: _SEE | _CONNECT | _BUILD | _GIVE | {P.AGENT_MANAGE, P.AGENT_PUBLISH},
     Role.ACCOUNT_OWNER: _SEE | _CONNECT | _GIVE | {P.PROJECT_WRITE},
-    Role.AI_OWNER: _SEE | _CONNECT | _BUILD | _GIVE | {P.AGENT_MANAGE, P.PROJECT_WRITE},
+    Role.AI_OWNER: _SEE | _CONNECT | _BUILD | _GIVE | {P.AGENT_MANAGE, P.AGENT_PUBLISH, P.PROJECT_WRITE},
     Role.AGENT_CONSUMER: frozenset({P.PROJECT_READ, P.AGENT_INTERACT}),
     Role.READER: _SEE,
-    Role.OWNER: _SEE | _CONNECT | _GIVE | {P.PROJECT_WRITE, P.SPEAKING_WRITE, P.PERSON_WRITE},
+    Role.OWNER: _SEE
+    | _CONNECT
+    | _GIVE
+    | {P.PROJECT_WRITE, P.AGENT_PUBLISH, P.SPEAKING_WRITE, P.AUDIENCE_WRITE, P.PERSON_WRITE},
     Role.CONTRIBUTOR: _SEE | _CONNECT | {P.PROJECT_WRITE},
     Role.AUDITOR: frozenset({P.PROJECT_READ, P.LOG_READ}),
 }
 
-# What counts on the whole portal only, because people and new projects belong to no project.
-ON_THE_PORTAL = frozenset({P.PERSON_WRITE})
+# What counts on the whole portal only, because people and audiences belong to no project.
+ON_THE_PORTAL = frozenset({P.PERSON_WRITE, P.AUDIENCE_WRITE})
 
 # Who may give and remove which role: Azure's condition lets the Foundry roles hand out Azure AI User only.
 GIVES: dict[Role, frozenset[Role]] = {
