@@ -14,7 +14,7 @@ from connections.gateway.admission import Admitted, check_live, limits_of
 from connections.gateway.exchange import ClientGone, Exchange
 from connections.gateway.forwarding import Forwarding, Seen, seconds_for
 from connections.gateway.journal import Journal
-from connections.gateway.refusals import NoCredential, Refused
+from connections.gateway.refusals import NoCredential, Refused, RefusedByEndpoint
 from connections.gateway.spelling import HTTP_JSON, JSONRPC, V1, Asked, Spelling, Unreadable, read_http, read_rpc
 from connections.methods import method_of, methods
 from connections.methods.base import Caller, Consent, ConsentRequired, Credential, CredentialUnavailable
@@ -38,7 +38,6 @@ OUTBOUND = {
     "bad_answer": "endpoint_broke_off",
     "disconnected": "endpoint_broke_off",
 }
-BY_ENDPOINT = {"endpoint_refused_401", "endpoint_refused_403"}
 
 
 class Call:
@@ -333,7 +332,7 @@ def _context_of(admitted: Admitted) -> str:
 
 
 def _outcome_of(refused: Refused) -> Outcome:
-    if refused.code in BY_ENDPOINT:
+    if isinstance(refused, RefusedByEndpoint):
         return Outcome.REFUSED_BY_ENDPOINT
     if refused.code == "consent_required":
         return Outcome.CONSENT_NEEDED

@@ -16,8 +16,9 @@ from connections.gateway.admission import Admission, Admitted
 from connections.gateway.echo import Echo
 from connections.gateway.exchange import Exchange
 from connections.gateway.owners import Conversation
-from connections.gateway.refusals import Refused
+from connections.gateway.refusals import Refused, RefusedByEndpoint
 from connections.gateway.spelling import HTTP_JSON, JSONRPC, plain
+from connections.methods import method_of
 from connections.methods.base import Credential
 from portal.outbound.client import Answer, Client
 
@@ -126,6 +127,9 @@ class Forwarding:
     async def _whole(self, answer: Answer, kind: str, echo: Echo) -> Seen:
         data = echo.cut(await answer.read())
         payload = answers.loads(data) if kind in JSON_KINDS else None
+        if answer.status in (401, 403):
+            method = method_of(self._admitted.connection)
+            raise RefusedByEndpoint(method.refused(answer.status), status=answer.status)
         _judge(answer.status, payload, self._admitted.asked.spelling.binding)
         edited = await self._observed(payload)
         data = data if edited is payload else answers.dumps(edited)
@@ -176,9 +180,7 @@ class Forwarding:
 
 
 def _judge(status: int, payload, binding: str) -> None:
-    """Raises Refused for an answer that is no A2A answer, or says that the credential won't do."""
-    if status in (401, 403):
-        raise Refused(f"endpoint_refused_{status}", status=status)
+    """Raises Refused for an answer that is no A2A answer."""
     is_answer = isinstance(payload, dict) and (binding == HTTP_JSON or payload.get("jsonrpc") == "2.0")
     if not is_answer:
         raise Refused(troubleshooting.of_status(status) or "endpoint_not_a2a", status=status)

@@ -71,8 +71,6 @@ KINDS = {
     "log_unavailable": Kind(LOG_UNAVAILABLE, 500, "INTERNAL", "INTERNAL_ERROR"),
     "internal": Kind(-32603, 500, "INTERNAL", "INTERNAL_ERROR"),
     "consent_required": Kind(CONSENT_NEEDED, 403, "PERMISSION_DENIED"),
-    "endpoint_refused_401": _REFUSED,
-    "endpoint_refused_403": _REFUSED,
     "secret_missing": _REFUSED,
     "secret_unreadable": _REFUSED,
     "key_unavailable": _REFUSED,
@@ -102,6 +100,12 @@ class NoCredential(Refused):
     @property
     def kind(self) -> Kind:
         return KINDS.get(self.code) or _BY_WHO.get(troubleshooting.entry(self.code).who, _REFUSED)
+
+
+class RefusedByEndpoint(Refused):
+    """The endpoint answered 401 or 403; the method says what that means for its credential."""
+
+    kind = _REFUSED
 
 
 _BY_WHO = {troubleshooting.Who.USER: _PERMITTED, troubleshooting.Who.PROVIDER: _UNAVAILABLE}

@@ -43,7 +43,8 @@ def of_outbound(error: type[errors.OutboundError] = errors.OutboundError) -> set
     return codes.union(*(of_outbound(each) for each in error.__subclasses__()))
 
 
-OF_STATUS = {troubleshooting.of_status(status) for status in range(300, 600)} - {"endpoint_refused_401"}
+BY_ENDPOINT = {method.refused(status) for method in methods() for status in (401, 403)}
+OF_STATUS = {troubleshooting.of_status(status) for status in range(300, 600)} - BY_ENDPOINT
 RAISED = raised_in("connections/gateway", "Refused", "Unreadable") | raised_in("connections", "CredentialUnavailable")
 # -32053, "endpoint unavailable", is meant: the address, the connection to it, or what it answers.
 MEANT_AS_UNAVAILABLE = (of_outbound() | OF_STATUS | {"endpoint_not_a2a", "endpoint_id_unusable"}) - set(KINDS)
@@ -54,7 +55,7 @@ def test_the_source_raises_codes_at_all():
     assert {"endpoint_timeout", "not_reachable", "address_blocked", "endpoint_broke_off"} <= of_outbound()
 
 
-@pytest.mark.parametrize("code", sorted(set(KINDS) | RAISED | of_outbound() | OF_STATUS))
+@pytest.mark.parametrize("code", sorted(set(KINDS) | RAISED | BY_ENDPOINT | of_outbound() | OF_STATUS))
 def test_every_code_has_a_text_of_its_own(code):
     entry = CATALOGUE[code]
 
@@ -139,7 +140,7 @@ def test_the_stock_client_shows_every_refusal(shared_gateway, refusing, spelling
     unshown = []
 
     async def talk(client):
-        for code in sorted((set(KINDS) | MEANT_AS_UNAVAILABLE) - {"limit_rate"}):
+        for code in sorted((set(KINDS) | BY_ENDPOINT | MEANT_AS_UNAVAILABLE) - {"limit_rate"}):
             refusing.code = code
             try:
                 events = [event async for event in client.send_message(user_message("hello"))]
@@ -158,8 +159,6 @@ def test_the_stock_client_shows_every_refusal(shared_gateway, refusing, spelling
 def test_the_outcome_says_who_said_no(shared_gateway, refusing):
     line = new_line("http://127.0.0.1:9/agent", credential=None, auth_method=refusing.slug)
     expected = {
-        "endpoint_refused_401": "refused_by_endpoint",
-        "endpoint_refused_403": "refused_by_endpoint",
         "consent_required": "consent_needed",
         "user_missing": "not_permitted",
         "connection_disabled": "not_permitted",
