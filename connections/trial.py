@@ -1,6 +1,7 @@
 """One test of a connection while it goes: the credential, the card, the call."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.views.decorators.debug import sensitive_variables
@@ -19,6 +20,7 @@ from portal.outbound.session import Answer, fetch
 
 CARD_SECONDS = 8.0
 CALL_SECONDS = 10.0
+Claims = tuple[tuple[str, str], ...]
 DONE, FAILED, OPEN = "done", "failed", "open"
 # A test that met one of these could not tell; the connection may well work.
 UNDECIDED = frozenset({"consent_required", "test_needs_agent", "credential_not_proven"})
@@ -26,49 +28,57 @@ UNDECIDED = frozenset({"consent_required", "test_needs_agent", "credential_not_p
 
 @dataclass(frozen=True)
 class Step:
-    """`state`: "done", "failed", or "open" where the test could not tell; `took_ms` None where it says nothing."""
+    """`state`: "done", "failed", or "open" where the test could not tell; `took_ms` None where it says nothing.
+
+    `claims` are what the token that was prepared says about itself.
+    """
 
     name: str
     state: str
     detail: str
     took_ms: int | None = None
+    claims: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
 class Trial:
-    """`go` fills the rest. `code` is what went wrong first, "" for nothing; `card_code` why a card that was once
-    read is no longer there."""
+    """`go` fills the rest. `code` is what went wrong first, "" for nothing, and `refused` whether that was the
+    endpoint's no to a credential; `card_code` why a card that was once read is no longer there."""
 
     connection: Connection
     interface: Interface
     steps: list[Step] = field(default_factory=list)
     code: str = ""
+    refused: bool = False
     card_code: str = ""
     card: Card | None = None
     status: int | None = None
     took_ms: int | None = None
-    # The portal itself calls, and speaks for nobody.
-    caller: Caller = Caller(agent=None)
 
     def go(self) -> None:
-        credential = self._prepare()
+        """The card once, with the first caller's credential; the call as everybody whom the endpoint can tell apart."""
+        first, *others = self._callers()
+        credential = self._prepare(first)
         reached = self._read_card(credential)
-        if credential is None or not reached:
-            self._step("Call the endpoint", OPEN, "Not tried.")
-        else:
-            self._call(credential)
+        self._call_if(credential if reached else None, first)
+        for caller in others if reached else ():
+            self._call_if(self._prepare(caller), caller)
 
-    def _prepare(self) -> Credential | None:
+    def _callers(self) -> Sequence[Caller]:
+        known = self.connection.auth_method in methods()
+        return method_of(self.connection).callers(self.connection) if known else (Caller(agent=None),)
+
+    def _prepare(self, caller: Caller) -> Credential | None:
         name = "Prepare the credential"
         try:
             if self.connection.auth_method not in methods():
                 raise CredentialUnavailable("method_not_installed")
-            credential = method_of(self.connection).credential(self.connection, self.caller)
+            credential = method_of(self.connection).credential(self.connection, caller)
         except ConsentRequired:
             return self._refuse(name, "consent_required")
         except CredentialUnavailable as unavailable:
             return self._refuse(name, unavailable.code)
-        self._step(name, DONE, credential.described or "Ready")
+        self._step(name, DONE, credential.described or "Ready", claims=method_of(self.connection).claims(credential))
         return credential
 
     def _read_card(self, credential: Credential | None) -> bool:
@@ -93,12 +103,18 @@ class Trial:
             self.card_code = failure.code
         return True
 
-    def _call(self, credential: Credential) -> None:
+    def _call_if(self, credential: Credential | None, caller: Caller) -> None:
+        if credential is None:
+            self._step("Call the endpoint", OPEN, "Not tried.")
+        else:
+            self._call(credential, caller)
+
+    def _call(self, credential: Credential, caller: Caller) -> None:
         name, ends = "Call the endpoint", time.monotonic() + CALL_SECONDS
         try:
             answer = _ask(self.interface, credential, ends)
             if answer.status == 401:
-                answer = self._ask_again(credential, ends) or answer
+                answer = self._ask_again(credential, caller, ends) or answer
         except CredentialUnavailable as unavailable:
             self._refuse(name, unavailable.code)
         except ConsentRequired:
@@ -108,27 +124,32 @@ class Trial:
         else:
             self._judge(name, answer, bool(credential.headers))
 
-    def _ask_again(self, refused: Credential, ends: float) -> Answer | None:
+    def _ask_again(self, refused: Credential, caller: Caller, ends: float) -> Answer | None:
         """As the gateway does: after a 401 the method may renew its credential once."""
-        renewed = method_of(self.connection).renew(self.connection, self.caller, refused)
+        renewed = method_of(self.connection).renew(self.connection, caller, refused)
         return _ask(self.interface, renewed, ends) if renewed else None
 
     def _judge(self, name: str, answer: Answer, sent: bool) -> None:
-        self.status, self.took_ms = answer.status, answer.took_ms
-        code = verdict(self.interface, answer.status, answer.body)
+        if not self.code:
+            self.status, self.took_ms = answer.status, answer.took_ms
+        if answer.status in (401, 403):
+            self.refused = self.refused or not self.code
+            code = method_of(self.connection).refused(answer.status)
+        else:
+            code = verdict(self.interface, answer.status, answer.body)
         if code is not None:
-            self._refuse(name, code)
+            self._refuse(name, code, answer.took_ms)
             return
         said = "The endpoint accepted the credential." if sent else "The endpoint answered without a credential."
         self._step(name, DONE, said, answer.took_ms)
 
-    def _refuse(self, name: str, code: str) -> None:
+    def _refuse(self, name: str, code: str, took_ms: int | None = None) -> None:
         self.code = self.code or code
         state = OPEN if code in UNDECIDED else FAILED
-        self._step(name, state, f"{entry(code).title}.", self.took_ms)
+        self._step(name, state, f"{entry(code).title}.", took_ms)
 
-    def _step(self, name: str, state: str, detail: str, took_ms: int | None = None) -> None:
-        self.steps.append(Step(name, state, detail, took_ms))
+    def _step(self, name: str, state: str, detail: str, took_ms: int | None = None, claims: Claims = ()) -> None:
+        self.steps.append(Step(name, state, detail, took_ms, claims))
 
     @property
     def reason(self) -> str:
@@ -143,7 +164,7 @@ class Trial:
 
     @property
     def outcome(self) -> Outcome:
-        if self.code in ("endpoint_refused_401", "endpoint_refused_403"):
+        if self.refused:
             return Outcome.REFUSED_BY_ENDPOINT
         if self.code == "consent_required":
             return Outcome.CONSENT_NEEDED

@@ -31,7 +31,13 @@ def test_and_tell(request: HttpRequest, connection: Connection) -> None:
     request.session[KEPT] = {
         "connection": str(connection.id),
         "steps": [
-            {"name": step.name, "state": step.state, "detail": step.detail, "took_ms": step.took_ms}
+            {
+                "name": step.name,
+                "state": step.state,
+                "detail": step.detail,
+                "took_ms": step.took_ms,
+                "claims": step.claims,
+            }
             for step in result.steps
         ],
         "card_changed": _differs(connection, result.card),
