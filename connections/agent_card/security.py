@@ -4,13 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from connections.agent_card.interfaces import dicts, text
 from connections.agent_card.text import shown
 from connections.methods import methods
+from connections.methods.entra import AgentIdentity
 from connections.methods.key_based import KeyBased, name_problem
 from connections.methods.unauthenticated import Unauthenticated
+from portal.identities.issuer import issuer
 
 MOST = 12
+IDENTITY = "identity"
 # The method that a later storey brings; suggested only where the registry has it.
 PASSTHROUGH = "oauth-identity-passthrough"
 
@@ -36,6 +41,11 @@ class Scheme:
     @property
     def is_key(self) -> bool:
         return bool(self.header)
+
+    @property
+    def is_identity(self) -> bool:
+        """A token of the agent's own, of Microsoft Entra or this portal's issuer."""
+        return self.kind == IDENTITY
 
     @property
     def is_sign_in(self) -> bool:
@@ -82,7 +92,7 @@ def suggestion(card: dict[str, Any]) -> Suggestion:
         return Suggestion(Unauthenticated.slug, "The card declares no security scheme.")
     if () in found:
         return Suggestion(Unauthenticated.slug, "The card says that calls without sign-in are accepted.")
-    return _keys(found) or _sign_in(found) or _nothing(found)
+    return _keys(found) or _identity(found) or _sign_in(found) or _nothing(found)
 
 
 def _keys(found: list[Alternative]) -> Suggestion | None:
@@ -96,6 +106,14 @@ def _keys(found: list[Alternative]) -> Suggestion | None:
     joined = f"{ways}: {named}" if len(found) == 1 else f"{ways} {named}"
     first = fitting[0]
     return Suggestion(KeyBased.slug, f"The card declares {joined}. {sign_in}", first.header, first.prefix or None)
+
+
+def _identity(found: list[Alternative]) -> Suggestion | None:
+    fitting = next((one for one in found if len(one) == 1 and one[0].is_identity), None)
+    if fitting is None:
+        return None
+    reason = f"The card asks for {_within(fitting[0].sentence)}, so no secret has to be kept."
+    return Suggestion(AgentIdentity.slug, reason)
 
 
 def _sign_in(found: list[Alternative]) -> Suggestion | None:
@@ -116,7 +134,7 @@ def _nothing(found: list[Alternative]) -> Suggestion:
 def _within(sentence: str) -> str:
     """The sentence as it reads inside another one."""
     first, _, rest = sentence.replace(" in header ", " in the header ").partition(" ")
-    opening = {"API": "an API", "Bearer": "a bearer", "User": "a user", "A": "a"}.get(first, first)
+    opening = {"Token": "a token", "API": "an API", "Bearer": "a bearer", "User": "a user", "A": "a"}.get(first, first)
     return f"{opening} {rest}".rstrip()
 
 
@@ -139,11 +157,23 @@ def _of_kind(kind: str, body: dict[str, Any]) -> Scheme:
         return _api_key(shown(body.get("name"), 80), text(body.get("location") or body.get("in")))
     if kind == "http":
         return _http(shown(body.get("scheme"), 40))
+    if sentence := _identity_wanted(kind, body):
+        return Scheme(IDENTITY, sentence)
     return {
         "oauth2": Scheme(kind, "OAuth 2.0 sign-in"),
         "openIdConnect": Scheme(kind, "OpenID Connect sign-in"),
         "mutualTLS": Scheme(kind, "A client certificate (mutual TLS)"),
     }.get(kind) or _unknown()
+
+
+def _identity_wanted(kind: str, body: dict[str, Any]) -> str:
+    """Who issues the tokens of programs that the endpoint accepts; "" where it wants something else."""
+    if kind == "openIdConnect" and text(body.get("openIdConnectUrl")).startswith(f"{issuer()}/"):
+        return "Token of this portal's own issuer"
+    flows = body.get("flows") if kind == "oauth2" else None
+    program = flows.get("clientCredentials") if isinstance(flows, dict) else None
+    is_entra = isinstance(program, dict) and text(program.get("tokenUrl")).startswith(f"{settings.ENTRA_AUTHORITY}/")
+    return "Token of Microsoft Entra" if is_entra and "authorizationCode" not in flows else ""
 
 
 def _api_key(name: str, location: str) -> Scheme:
