@@ -1,6 +1,7 @@
 """The whole form of a connection: its plain fields, the chosen method's settings and secrets, and the bindings."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from django import forms
 
@@ -33,7 +34,7 @@ class Entry:
         asks_bindings: bool | None = None,
     ) -> None:
         source = data if data is not None else typed
-        self.connection, self.is_bound = connection, data is not None
+        self.project, self.connection, self.is_bound = project, connection, data is not None
         self.method = _chosen(method or (source or {}).get("auth_method", ""), connection)
         self.main = self._main(project, data, typed)
         self.settings = _shown(self.method.settings_form, data, typed, self._own("settings"), prefix="settings")
@@ -84,10 +85,17 @@ class Entry:
         results = [form.is_valid() for form in self.parts]
         if not any(row.errors for row in self.rows):
             secret_rows.check(self.method, self.rows)
-        if all(results) and not any(row.errors for row in self.rows):
+        if all(results):
+            self._check_settings()
+        if all(form.is_valid() for form in self.parts):
             return True
         secret_rows.ask_again(self.rows)
         return False
+
+    def _check_settings(self) -> None:
+        problems = self.method.check_settings(self.settings.cleaned_data, self.main.cleaned_data["endpoint"])
+        for name, sentence in problems.items():
+            self.settings.add_error(name, sentence)
 
     def refuse(self, field: str, sentence: str) -> None:
         """For what shows only when it is saved."""
@@ -99,6 +107,11 @@ class Entry:
         for row in self.rows[:1] if suggestion and suggestion.credential_name else []:
             if row.field.named and not row.initial.get("name"):
                 row.initial["name"] = suggestion.credential_name
+
+    @cached_property
+    def offers(self) -> dict:
+        """What the method has to say beside its fields, for the endpoint that was typed."""
+        return self.method.offers(self.project, self.main["endpoint"].value() or "")
 
     @property
     def may_add(self) -> bool:

@@ -39,6 +39,8 @@ SIGNING_KEY_DAYS = env.integer("SIGNING_KEY_DAYS", 90)
 # The authentication methods, in the order in which people see them. A new one is one class and one line.
 AUTH_METHODS = [
     "connections.methods.key_based.KeyBased",
+    "connections.methods.entra.AgentIdentity",
+    "connections.methods.entra.ProjectManagedIdentity",
     "consent.method.OAuthIdentityPassthrough",
     "connections.methods.unauthenticated.Unauthenticated",
 ]

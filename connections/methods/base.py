@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from connections.models import Connection
     from connections.secrets import NewSecret
     from portal.agents.models import Agent
+    from portal.projects.models import Project
     from portal.projects.roles import Permission
     from portal.users import User
 
@@ -150,12 +151,22 @@ class AuthMethod:
     panel_template: ClassVar[str | None] = None
     # True where `credential` and `renew` may wait for somebody else, such as a provider that refreshes a token.
     may_wait: ClassVar[bool] = False
+    # True where the endpoint sees another identity once an agent is published.
+    acts_as_agent: ClassVar[bool] = False
 
     def check_secrets(self, entered: Sequence["NewSecret"]) -> dict[tuple[str, int, str], str]:
         """What is wrong with the secrets of the form: {(field, position, "name" or "value"): sentence}.
 
         A stored value that was left untouched comes with an empty `value`. No sentence repeats a value.
         """
+        return {}
+
+    def check_settings(self, settings: dict[str, Any], endpoint: str) -> dict[str, str]:
+        """What is wrong with the form's settings for this endpoint: {field: sentence}. Each is valid by itself."""
+        return {}
+
+    def offers(self, project: "Project", endpoint: str) -> dict[str, Any]:
+        """What the form shows beside its fields; `endpoint` as it was typed, "" before."""
         return {}
 
     def addresses(self, connection: "Connection", secret_field: str) -> tuple[str, ...]:
@@ -176,6 +187,18 @@ class AuthMethod:
     def renew(self, connection: "Connection", caller: Caller, refused: Credential) -> Credential | None:
         """A better credential after the endpoint answered 401, or None where there is none."""
         return None
+
+    def refused(self, status: int) -> str:
+        """The troubleshooting code for an endpoint that answers 401 or 403 to this method's credential."""
+        return f"endpoint_refused_{status}"
+
+    def claims(self, credential: Credential) -> tuple[tuple[str, str], ...]:
+        """What a token says about itself, for the person who tests the connection; never the token."""
+        return ()
+
+    def callers(self, connection: "Connection") -> Sequence[Caller]:
+        """As whom a test calls, once for each: by default as the portal itself."""
+        return (Caller(agent=None),)
 
     def waiting(self, connection: "Connection", caller: Caller, task: str) -> Consent | None:
         """What a task that the gateway made for this caller waits for; None when it can go on."""

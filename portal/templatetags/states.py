@@ -9,8 +9,8 @@ TONES = {
     "neutral": "circle",
 }
 STATES = {
-    "success": "healthy succeeded read verified allowed published active accepted done connected live",
-    "warning": "consent_needed needs_consent expiring expires_soon unfinished",
+    "success": "healthy ready succeeded read verified allowed published active accepted done connected live",
+    "warning": "not_set_up consent_needed needs_consent expiring expires_soon unfinished",
     "danger": "failing failed refused refused_by_endpoint not_permitted not_read expired revoked error",
     "brand": "in_progress",
     "neutral": "not_checked unknown disabled not_published not_allowed pending never",

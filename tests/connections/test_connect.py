@@ -29,7 +29,7 @@ class TestTheWayThere:
 
     def test_the_form_offers_the_installed_methods_and_says_whether_user_context_persists(self, browse, ana, form):
         shown = text_of(browse(ana).get(form))
-        assert shown.count("User context persists: <strong>No</strong>") == 2
+        assert shown.count("User context persists: <strong>No</strong>") == 4
         assert shown.count("User context persists: <strong>Yes</strong>") == 2
         assert "Provide an API key or access token to authenticate with the A2A endpoint." in shown
         assert "Use one shared identity for all users" in shown
