@@ -66,6 +66,8 @@ class Admission:
 
     async def key(self, exchange: Exchange) -> AgentKey:
         """The agent key that the request came with, live or not. Raises Refused with a code that means HTTP 401."""
+        if exchange.inside:
+            return await self._fresh_key(exchange.inside.key_prefix)
         scheme, _, text = exchange.header("authorization").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise Refused("agent_key_missing")
@@ -75,9 +77,14 @@ class Admission:
         return await self._known_key(presented)
 
     async def _known_key(self, presented: Presented) -> AgentKey:
-        prefix = presented.prefix
+        key = await self._fresh_key(presented.prefix)
+        if not presented.matches(key):
+            raise Refused("agent_key_unknown")
+        return key
+
+    async def _fresh_key(self, prefix: str) -> AgentKey:
         key = await self._fresh.get(("key", prefix), lambda: lookups.key_by_prefix(prefix))
-        if key is None or not presented.matches(key):
+        if key is None:
             raise Refused("agent_key_unknown")
         return key
 
@@ -110,10 +117,7 @@ class Admission:
     async def still_stands(self, admitted: Admitted, *, has_credential: bool) -> None:
         """Raises Refused when what allowed an open stream has been taken away."""
         key, agent, connection = admitted.key, admitted.agent, admitted.connection
-        current = await self._fresh.get(("key", key.prefix), lambda: lookups.key_by_prefix(key.prefix))
-        if current is None:
-            raise Refused("agent_key_unknown")
-        check_live(current)
+        check_live(await self._fresh_key(key.prefix))
         project, name = connection.project.name, connection.name
         current = await self._fresh.get(
             ("connection", agent.id, project, name), lambda: lookups.connection_for(agent, project, name)

@@ -28,6 +28,10 @@ from portal.outbound.client import Client
 logger = logging.getLogger(__name__)
 
 
+# The gateway of this process, once it serves; for the portal's own calls.
+serving: list["Gateway"] = []
+
+
 class Gateway:
     """Holds what one process shares among its calls; made before the loop runs, started by the lifespan."""
 
@@ -64,9 +68,11 @@ class Gateway:
                     await send({"type": "lifespan.startup.failed", "message": f"gatehouse: {refusal}"})
                     return
                 watching = asyncio.create_task(self.streams.watch())
+                serving.append(self)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 watching.cancel()
+                serving.remove(self)
                 await self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return

@@ -67,6 +67,7 @@ class Call:
         self._journal.key = key = await self._gateway.admission.key(self._exchange)
         check_live(key)
         self._journal.is_stranger = False
+        self._exchange.passed("key")
         return key
 
     async def _reached(self, key: AgentKey) -> tuple[Connection, Caller]:
@@ -87,6 +88,7 @@ class Call:
         leave = self._gateway.limits.enter(key.agent_id, connection.id, *limits_of(connection))
         try:
             admitted = await self._gateway.admission.admit(key, connection, caller.user, asked)
+            self._exchange.passed("admitted")
             await self._while_client_waits(admitted, body)
         finally:
             leave()
@@ -133,6 +135,7 @@ class Call:
 
     async def _make(self, admitted: Admitted, body: bytes) -> None:
         await self._journal.attempt(admitted)
+        self._exchange.passed("logged")
         if admitted.gateway_task and admitted.asked.operation.about == "task":
             await self._answer_for_own_task(admitted)
             return
@@ -143,6 +146,7 @@ class Call:
         try:
             credential = await self._credential(admitted)
             self._journal.used = credential.used
+            self._exchange.passed("credential")
             self._gateway.streams.carries_credential(True)
             seen = await self._forward(admitted, credential, body)
         except ConsentRequired as required:

@@ -1,7 +1,7 @@
 """One HTTP request to the gateway and its answer, straight on ASGI."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote
 
@@ -10,6 +10,7 @@ from portal.audit.context import new_request_id
 
 PREFIX = "/a2a/"
 JSON = b"application/json"
+INSIDE = "gatehouse.inside"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,20 @@ class Address:
         return cls(project, connection, "" if rest == "/" else rest)
 
 
+@dataclass(frozen=True)
+class Inside:
+    """A call that the portal makes itself, in this process: through whose key, and who is told how far it has come.
+
+    It comes under INSIDE in the ASGI scope, where nothing that arrives over the network can put anything.
+    """
+
+    key_prefix: str
+    passed: Callable[[str], None]
+
+
 class Exchange:
     def __init__(self, scope, receive, send) -> None:
+        self.inside: Inside | None = scope.get(INSIDE)
         self.request_id = new_request_id()
         self.method: str = scope["method"]
         self.query: str = scope["query_string"].decode("latin-1")
@@ -45,6 +58,11 @@ class Exchange:
         self.ended = False
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._receive, self._send = receive, send
+
+    def passed(self, station: str) -> None:
+        """The call has come this far; only a caller inside wants to know."""
+        if self.inside:
+            self.inside.passed(station)
 
     def header(self, name: str) -> str:
         """The header's value, "" without one. A header that must be single and comes twice is refused."""
