@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -29,6 +29,7 @@ def agent_keys(request: HttpRequest, project: Project, agent: str) -> HttpRespon
 @require_http_methods(["GET", "HEAD", "POST"])
 @changes_agent
 def make_key(request: HttpRequest, project: Project, agent: Agent) -> HttpResponse:
+    _not_of_playground(agent)
     form = KeyForm(request.POST or None, agent=agent)
     if form.is_valid():
         try:
@@ -39,6 +40,12 @@ def make_key(request: HttpRequest, project: Project, agent: Agent) -> HttpRespon
             return _show_once(request, agent, row, key)
     context = page_context(request, agent) | {"form": form, "too_many": TOO_MANY}
     return render(request, "agents/make_key.html", context, status=422 if form.is_bound else 200)
+
+
+def _not_of_playground(agent: Agent) -> None:
+    """The portal calls with its key, and nobody else ever has one."""
+    if agent.is_playground:
+        raise Http404
 
 
 def _show_once(request: HttpRequest, agent: Agent, row, key: str) -> HttpResponse:
@@ -53,6 +60,7 @@ def _show_once(request: HttpRequest, agent: Agent, row, key: str) -> HttpRespons
 @require_http_methods(["GET", "HEAD", "POST"])
 @changes_agent
 def revoke_key(request: HttpRequest, project: Project, agent: Agent, key: UUID) -> HttpResponse:
+    _not_of_playground(agent)
     row = get_object_or_404(agent.keys.select_related("agent__project"), pk=key)
     if request.method == "POST":
         keys.revoke(row, request.user)

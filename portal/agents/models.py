@@ -18,6 +18,8 @@ agent_name = RegexValidator(
 
 
 class Agent(models.Model):
+    """`is_playground`: the portal's own, through which people try connections as themselves."""
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey(Project, models.CASCADE, related_name="agents")
     name = models.CharField(max_length=64, validators=[agent_name])
@@ -25,6 +27,7 @@ class Agent(models.Model):
     description = models.CharField(max_length=500, blank=True)
     registered_at = models.DateTimeField(default=timezone.now)
     registered_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    is_playground = models.BooleanField(default=False)
     published_at = models.DateTimeField(null=True)
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     disabled_at = models.DateTimeField(null=True)
@@ -34,6 +37,7 @@ class Agent(models.Model):
         app_label = "portal"
         constraints = [
             models.UniqueConstraint("project", Lower("name"), name="agent_name_ignores_case"),
+            models.UniqueConstraint(fields=["project"], condition=Q(is_playground=True), name="one_playground"),
         ]
 
     def __str__(self) -> str:

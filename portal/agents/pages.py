@@ -84,7 +84,7 @@ def keys_context(agent: Agent) -> dict:
         "live_keys": live,
         "ended_keys": [row for row in rows if not row.key.is_live],
         "most_keys": LIVE_KEYS,
-        "may_make_key": len(live) < LIVE_KEYS,
+        "may_make_key": len(live) < LIVE_KEYS and not agent.is_playground,
     }
 
 
