@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connections.pages import agents, card, connect, edit, overview, switching, testing, tools, values
+from connections.pages import agents, card, connect, edit, overview, playing, switching, testing, tools, values
 
 _TOOLS = "projects/<str:project>/tools/"
 _ONE = f"{_TOOLS}<str:connection>/"
@@ -22,6 +22,8 @@ urlpatterns = [
     path(f"{_ONE}replace/", values.replace, name="connection-replace"),
     path(f"{_ONE}test/", testing.test, name="connection-test"),
     path(f"{_ONE}use/", agents.use, name="connection-use"),
+    path(f"{_ONE}playground/", playing.playground, name="connection-playground"),
+    path(f"{_ONE}playground/give/", playing.give, name="connection-playground-give"),
     path(f"{_ONE}disable/", switching.disable, name="connection-disable"),
     path(f"{_ONE}enable/", switching.enable, name="connection-enable"),
     path(f"{_ONE}delete/", switching.delete, name="connection-delete"),

@@ -30,6 +30,7 @@ def around(request: HttpRequest, connection: Connection, tab: str = "") -> dict:
         "finished": method is None or method.is_finished(connection),
         "given_count": connection.given.count(),
         "may_write": request.access.allows(Permission.CONNECTION_WRITE),
+        "may_interact": request.access.allows(Permission.AGENT_INTERACT),
         "may_delete": request.access.allows(Permission.CONNECTION_DELETE),
         "may_see_agents": request.access.allows(Permission.AGENT_READ),
     }
