@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("portal.projects.urls")),
     path("", include("portal.agents.urls")),
     path("", include("portal.access_log.urls")),
+    path("", include("portal.search.urls")),
     path("", include("connections.agent_urls")),
     path("", include("connections.urls")),
     path("", include("consent.urls")),

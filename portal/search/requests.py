@@ -1,0 +1,80 @@
+"""What became of one request, for whoever it concerns: the id stands in every answer of the gateway and of the pages.
+
+The log itself is for auditors. The person for whom an agent called, whoever registered the agent, and whoever may see
+the connection learn how it ended and what to do; another person's request is as unknown as one that never was.
+"""
+
+import re
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from portal.access_log.shown import Line, label_of, sentence_of
+from portal.agents.models import Agent
+from portal.audit import reasons
+from portal.audit.models import LogRow
+from portal.audit.reasons import Explanation
+from portal.projects.access import access_of
+from portal.projects.models import Project
+from portal.projects.roles import Permission
+from portal.users import User
+
+REQUEST_ID = re.compile(r"req_[0-9a-f]{20}")
+
+
+@dataclass(frozen=True)
+class Traced:
+    """`log_url` only for those who may open the log."""
+
+    sentence: str
+    line: Line
+    outcome: str
+    explanation: Explanation | None
+    log_url: str = ""
+
+    @property
+    def outcome_label(self) -> str:
+        return label_of(self.outcome)
+
+
+def id_in(words: str) -> str:
+    """The request id in what somebody pasted, which may be a whole sentence of an error; "" without one."""
+    match = REQUEST_ID.search(words.lower())
+    return match[0] if match else ""
+
+
+def traced(user: User, request_id: str) -> list[Traced]:
+    """What the request did, one for each call or act; the outcome of a call stands for its attempt."""
+    rows = LogRow.objects.filter(request_id=request_id).order_by("id")[:100]
+    ended = {row.call_id: row for row in rows if row.kind == LogRow.Kind.OUTCOME}
+    told = [ended.get(row.call_id, row) if row.call_id else row for row in rows if row.kind != LogRow.Kind.OUTCOME]
+    return [_traced(user, row) for row in told if _concerns(user, row)]
+
+
+def _traced(user: User, row: LogRow) -> Traced:
+    explanation = reasons.explain(row.reason) if row.reason else None
+    return Traced(sentence_of(row), Line(row, ""), row.outcome, explanation, _log_url(user, row))
+
+
+def _concerns(user: User, row: LogRow) -> bool:
+    if user.id in (row.on_behalf_of_id, row.actor_id):
+        return True
+    if row.agent_id and Agent.objects.filter(id=row.agent_id, registered_by=user).exists():
+        return True
+    access = access_of(user, _project_of(row))
+    is_call = row.connection_id is not None and access.allows(Permission.CONNECTION_READ)
+    return is_call or access.allows(Permission.LOG_READ)
+
+
+def _log_url(user: User, row: LogRow) -> str:
+    project = _project_of(row)
+    first = LogRow.objects.filter(call_id=row.call_id).order_by("id").first() if row.call_id else row
+    if access_of(user, None).allows(Permission.LOG_READ):
+        return reverse("portal-access-log-row", args=[first.uid])
+    if project and access_of(user, project).allows(Permission.LOG_READ):
+        return reverse("access-log-row", args=[project.name, first.uid])
+    return ""
+
+
+def _project_of(row: LogRow) -> Project | None:
+    return Project.objects.filter(id=row.project_id).first() if row.project_id else None
