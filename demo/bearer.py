@@ -29,24 +29,33 @@ class Visitor(BaseUser):
 
 
 def read(headers: Headers, verify: Callable[[str], Claims | None], *, realm: str, scope: str = "") -> Claims | Response:
-    """The claims of the one token in `headers`, which must have `scope`; or the refusal to answer with.
+    """The claims of the one token in `headers`, which must have `scope`; or the refusal to answer with."""
+    token = token_in(headers, realm)
+    if isinstance(token, Response):
+        return token
+    claims = verify(token)
+    if claims is None:
+        return refusal(401, realm, error="invalid_token", error_description="The token is not valid here, or no more")
+    if scope and scope not in claims["scope"].split():
+        return refusal(403, realm, error="insufficient_scope", scope=scope)
+    return claims
+
+
+def token_in(headers: Headers, realm: str) -> str | Response:
+    """The one token that `headers` carry, or the refusal to answer with.
 
     Without any token the challenge names no error (RFC 6750 section 3.1).
     """
     values = headers.getlist("authorization")
     kind, _, token = values[0].partition(" ") if len(values) == 1 else ("", "", "")
     if len(values) > 1:
-        return _refusal(400, realm, error="invalid_request")
+        return refusal(400, realm, error="invalid_request")
     if kind.lower() != "bearer":
-        return _refusal(401, realm)
-    claims = verify(token.strip())
-    if claims is None:
-        return _refusal(401, realm, error="invalid_token", error_description="The token is not valid here, or no more")
-    if scope and scope not in claims["scope"].split():
-        return _refusal(403, realm, error="insufficient_scope", scope=scope)
-    return claims
+        return refusal(401, realm)
+    return token.strip()
 
 
-def _refusal(status: int, realm: str, **members: str) -> Response:
+def refusal(status: int, realm: str, **members: str) -> Response:
+    """`members` stand in the challenge and in the body; a description has no quotes in it."""
     challenge = ", ".join(f'{name}="{value}"' for name, value in {"realm": realm, **members}.items())
     return JSONResponse(members, status, {"WWW-Authenticate": f"Bearer {challenge}"})

@@ -10,6 +10,7 @@ from a2a.types import (
     AuthorizationCodeOAuthFlow,
     OAuth2SecurityScheme,
     OAuthFlows,
+    OpenIdConnectSecurityScheme,
     SecurityRequirement,
     SecurityScheme,
     StringList,
@@ -55,6 +56,25 @@ def review_card(url: str, provider: Addresses, scopes: dict[str, str]) -> AgentC
     return card
 
 
+def hr_card(url: str, discovery: str) -> AgentCard:
+    """The card of the agent at `url` that takes tokens of the issuer whose discovery document is at `discovery`."""
+    return _for_identities(_card(url, "HR agent", "Answers questions about holidays and hours", HR_SKILLS), discovery)
+
+
+def payroll_card(url: str, discovery: str) -> AgentCard:
+    """As `hr_card`."""
+    return _for_identities(_card(url, "Payroll agent", "Answers questions about paydays", PAYROLL_SKILLS), discovery)
+
+
+def _for_identities(card: AgentCard, discovery: str) -> AgentCard:
+    scheme = OpenIdConnectSecurityScheme(
+        description="Takes access tokens of agents and services, signed by this issuer", open_id_connect_url=discovery
+    )
+    card.security_schemes["identities"].CopyFrom(SecurityScheme(open_id_connect_security_scheme=scheme))
+    card.security_requirements.append(SecurityRequirement(schemes={"identities": StringList()}))
+    return card
+
+
 def _card(url: str, name: str, description: str, skills: tuple[AgentSkill, ...]) -> AgentCard:
     return AgentCard(
         name=name,
@@ -85,4 +105,12 @@ WEATHER_SKILLS = (_skill("forecast", "Forecast", "Tomorrow's weather in a place"
 REVIEW_SKILLS = (
     _skill("waiting_reviews", "Waiting reviews", "The pull requests that wait for you", "What waits for my review?"),
     _skill("comment", "Comment", "Comments on a pull request in your name", "Comment on octo/portal#12: looks good"),
+)
+HR_SKILLS = (
+    _skill("holidays_left", "Holidays left", "How many days somebody has left", "How many holidays has Ben left?"),
+    _skill("working_hours", "Working hours", "When the company works", "What are the working hours?"),
+)
+PAYROLL_SKILLS = (
+    _skill("payday", "Payday", "When salaries are paid next", "When is the next payday?"),
+    _skill("payroll_run", "Payroll of a month", "Date and sum of a month", "What was the payroll of October?"),
 )

@@ -1,7 +1,8 @@
-"""What stands in front of the demo's agents: an API key, or a bearer token of the demo's provider."""
+"""What stands in front of the demo's agents: an API key, a token of the demo's provider, or one of an identity."""
 
 import hmac
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable, Collection
 
 from a2a.utils.constants import AGENT_CARD_WELL_KNOWN_PATH
 from starlette.authentication import AuthCredentials
@@ -10,21 +11,29 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from demo.authorization_server import Provider
-from demo.bearer import Visitor, read
+from demo.bearer import Claims, Visitor, read, refusal, token_in
+from demo.published_keys import KeysUnavailable
+from demo.roles import Principal, Role
+from demo.verifying import Rejected, Verifier
 
 KEY_HEADER = "x-api-key"
-Lock = Callable[[Headers], Visitor | Response | None]  # who comes in, or the refusal; None lets anybody in unnamed
+Opened = Visitor | Response | None  # who comes in, or the refusal; None lets anybody in unnamed
+Lock = Callable[[Headers], Opened | Awaitable[Opened]]
 
 
 class Locks:
-    """Answer the lock's refusal in front of each agent whose lock does not open; an agent's card stays public."""
+    """Answer the lock's refusal in front of each agent whose lock does not open.
 
-    def __init__(self, app: ASGIApp, locks: dict[str, Lock]) -> None:
+    An agent's card stays public, and so do the paths in `public`, each exactly as it is there.
+    """
+
+    def __init__(self, app: ASGIApp, locks: dict[str, Lock], public: Collection[str] = ()) -> None:
         self._app = app
         self._locks = locks
+        self._public = frozenset(public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        opened = self._opened(scope["path"], Headers(scope=scope)) if scope["type"] == "http" else None
+        opened = await self._opened(scope["path"], Headers(scope=scope)) if scope["type"] == "http" else None
         if isinstance(opened, Response):
             await opened(scope, receive, send)
             return
@@ -32,10 +41,13 @@ class Locks:
             scope = {**scope, "user": opened, "auth": AuthCredentials(opened.claims["scope"].split())}
         await self._app(scope, receive, send)
 
-    def _opened(self, path: str, headers: Headers) -> Visitor | Response | None:
+    async def _opened(self, path: str, headers: Headers) -> Opened:
         agent = "/" + path.lstrip("/").partition("/")[0]
         lock = self._locks.get(agent)
-        return None if lock is None or path == agent + AGENT_CARD_WELL_KNOWN_PATH else lock(headers)
+        if lock is None or path in self._public or path == agent + AGENT_CARD_WELL_KNOWN_PATH:
+            return None
+        opened = lock(headers)
+        return await opened if inspect.isawaitable(opened) else opened
 
 
 def _refusal() -> JSONResponse:
@@ -67,3 +79,31 @@ def bearer(provider: Provider, scope: str) -> Lock:
         return claims if isinstance(claims, Response) else Visitor(claims)
 
     return lock
+
+
+def identity(verifier: Verifier, role: Role) -> Lock:
+    """A lock that opens for an issuer's tokens for this audience, when the identity that they name has the role."""
+    realm = verifier.audience
+
+    async def lock(headers: Headers) -> Visitor | Response:
+        token = token_in(headers, realm)
+        if isinstance(token, Response):
+            return token
+        try:
+            claims = await verifier.verify(token)
+        except Rejected as rejected:
+            return refusal(401, realm, error="invalid_token", error_description=str(rejected))
+        except KeysUnavailable:
+            return JSONResponse({"error": f"The keys of {verifier.issuer} can't be read now."}, 503)
+        return _with_role(claims, role, realm)
+
+    return lock
+
+
+def _with_role(claims: Claims, role: Role, realm: str) -> Visitor | Response:
+    """The role takes the place of a scope: nobody asks for it, somebody has assigned it."""
+    principal = Principal(str(claims.get("oid") or claims["sub"]), str(claims.get("name", "")))
+    if role.admits(principal):
+        return Visitor({**claims, "username": str(principal), "scope": role.name})
+    described = f"The identity has no role {role.name} here"
+    return refusal(403, realm, error="insufficient_scope", error_description=described, scope=role.name)

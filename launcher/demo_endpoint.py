@@ -13,9 +13,10 @@ _USUAL_PORT = 8100
 
 
 def endpoint_environment(given: Environment, var: Path) -> Environment:
-    """DEMO_ENDPOINT_PORT, _URL and _KEY, and the file in which the demo's provider keeps its clients.
+    """DEMO_ENDPOINT_PORT, _URL and _KEY, and the files in which the demo's provider and roles are kept.
 
-    Chosen at the first start and kept: the seeded connections lead there.
+    Chosen at the first start and kept: the seeded connections lead there. Beside it the endpoint wants the portal's
+    PUBLIC_URL, which may differ from start to start: whose tokens it takes follows from that.
 
     Raises Refusal when another program has taken the port since.
     """
@@ -26,8 +27,8 @@ def endpoint_environment(given: Environment, var: Path) -> Environment:
             f"Port {port} of 127.0.0.1 is taken by another program, and the demo's connections lead there. "
             "End that program, or run rm -r var for a fresh demo on another port."
         )
-    provider = {"DEMO_PROVIDER_FILE": str(var / "provider.json")}
-    return {**values, **provider, "DEMO_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+    files = {"DEMO_PROVIDER_FILE": str(var / "provider.json"), "DEMO_ROLES_FILE": str(var / "roles.json")}
+    return {**values, **files, "DEMO_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
 
 
 def _first_choice(given: Environment) -> Environment:

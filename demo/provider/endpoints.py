@@ -104,10 +104,10 @@ def is_local_program(request: Request) -> bool:
     The Host header is checked too: a name that somebody points at 127.0.0.1 would lead a browser here.
     """
     names_a_sender = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "origin", "referer"))
-    return not names_a_sender and _is_loopback(request.client.host) and _is_loopback(request.url.hostname or "")
+    return not names_a_sender and is_loopback(request.client.host) and is_loopback(request.url.hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

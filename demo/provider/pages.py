@@ -1,23 +1,16 @@
 """The pages that people see: sign in, approve, and what went wrong. Plain HTML, every value escaped."""
 
-from html import escape
 from pathlib import Path
-from string import Template
 from urllib.parse import urlsplit
 
 from starlette.responses import HTMLResponse
 
+from demo.drawing import HEADERS, filled
 from demo.provider.incoming import Incoming
 from demo.provider.records import Approval, Client
 from demo.provider.settings import Settings
 
 FOLDER = Path(__file__).with_name("templates")
-# form-action is left out: Chromium applies it to the redirect back to the client too.
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "same-origin",
-}
 
 
 class Pages:
@@ -54,6 +47,4 @@ class Pages:
 
 
 def _fill(name: str, html: dict[str, str] | None = None, **texts: str) -> str:
-    """The template with `texts` escaped and `html` as it is."""
-    escaped = {key: escape(text) for key, text in texts.items()}
-    return Template((FOLDER / f"{name}.html").read_text()).substitute(escaped, **(html or {}))
+    return filled(FOLDER / f"{name}.html", html, **texts)

@@ -84,6 +84,7 @@ def _environment(url: str, endpoint_url: str, var: Path) -> dict[str, str]:
         "DEMO_ENDPOINT_PORT": endpoint_url.rpartition(":")[2],
         "DEMO_ENDPOINT_KEY": "a-key-of-the-ledger-endpoint",
         "DEMO_PROVIDER_FILE": str(var / "provider.json"),
+        "DEMO_ROLES_FILE": str(var / "roles.json"),
     }
 
 
