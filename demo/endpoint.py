@@ -26,6 +26,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
+from demo import audiences
 from demo.agent import DemoExecutor
 from demo.answers import ledger, weather
 from demo.authorization_server import Provider
@@ -39,7 +40,6 @@ from demo.staff import StaffExecutor, hr, payroll
 from demo.verifying import Verifier
 
 PORTAL = "http://127.0.0.1:8000"
-HR_AUDIENCE, PAYROLL_AUDIENCE = "api://contoso-hr", "api://contoso-payroll"
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ def staff_agents(origin: str, issuer: str, assignments: Assignments) -> list[Mou
 
     asks_hr, asks_payroll = StaffExecutor(hr, "Looking it up"), StaffExecutor(payroll, "Looking at the payroll")
     return [
-        mounted("/hr", hr_card, asks_hr, HR_AUDIENCE, Role("HR.Read", assignments)),
-        mounted("/payroll", payroll_card, asks_payroll, PAYROLL_AUDIENCE, Role("Payroll.Read", assignments)),
+        mounted("/hr", hr_card, asks_hr, audiences.HR, Role("HR.Read", assignments)),
+        mounted("/payroll", payroll_card, asks_payroll, audiences.PAYROLL, Role("Payroll.Read", assignments)),
     ]
 
 

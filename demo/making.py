@@ -6,21 +6,17 @@ Passwords and the agent's key are random and stand in no place but var/demo.json
 import json
 import os
 import secrets
-from dataclasses import replace
 from pathlib import Path
 
 from django.conf import settings
 
-from connections import agent_card, keeping, probes
-from connections.drafts import Draft
-from connections.models import CARD_PATH, Connection
-from connections.secrets import NewSecret
-from consent.method import OAuthIdentityPassthrough
-from consent.terms import redirect_uri
+from connections.models import Connection
+from demo import connecting, connecting_staff
 from portal import installation
-from portal.agents import keys, registering, speaking
+from portal.agents import keys, registering
 from portal.agents.models import Agent
-from portal.outbound import session as outbound
+from portal.identities import tokens
+from portal.identities.models import Identity, Source
 from portal.projects import assignments, first_owner, founding
 from portal.projects.models import Project
 from portal.projects.roles import Role
@@ -28,8 +24,10 @@ from portal.users import User
 
 PROJECT = "contoso-support"
 AGENT = "support-bot"
-OAUTH = OAuthIdentityPassthrough.slug
+ADMINISTRATOR = "ana.ruiz@contoso.example"
 MEMBERS = [("Ben Okafor", Role.AI_USER), ("Chloe Martin", Role.AI_USER), ("Dev Patel", Role.AUDITOR)]
+# What var/demo.json was made with. The first had no agents for staff.
+EDITION = 2
 
 
 class Refused(Exception):
@@ -38,26 +36,55 @@ class Refused(Exception):
 
 def ensure() -> None:
     """Makes what is missing and writes the facts with today's addresses: the port may differ from start to start."""
+    _refuse_elsewhere()
+    kept = settings.VAR_DIR / "demo.json"
+    facts = json.loads(kept.read_text()) if kept.exists() else _make()
+    _add_later_parts(facts)
+    if facts["url"] != settings.PUBLIC_URL:
+        _forget_tokens_of_another_address()
+    _write(kept, {**facts, "edition": EDITION, "url": settings.PUBLIC_URL, "connections": _addresses()})
+
+
+def test_what_waited() -> list[str]:
+    """Sentences on the connections that did not pass. For when the portal answers: endpoints ask it for its keys."""
+    _refuse_elsewhere()
+    by = User.objects.filter(email=ADMINISTRATOR).first()
+    return connecting_staff.test_untested(PROJECT, by) if by else []
+
+
+def _refuse_elsewhere() -> None:
     if not settings.DEMO:
         raise Refused("The demo is only made where GATEHOUSE_DEMO=1 is set: make run does that.")
     if not installation.verify().is_demo:
         raise Refused("This database is not a demo's. Unset GATEHOUSE_DEMO, or use an empty database.")
-    kept = settings.VAR_DIR / "demo.json"
-    facts = json.loads(kept.read_text()) if kept.exists() else _make()
-    _write(kept, {**facts, "url": settings.PUBLIC_URL, "connections": _addresses()})
 
 
 def _make() -> dict:
     """The people, the project, the agent and its connections; returns what can't be read back later."""
     if Project.objects.exists():
         raise Refused("var/demo.json is gone, and with it the demo's passwords. Run rm -r var for a fresh demo.")
-    ana = first_owner.create_owner("ana.ruiz@contoso.example", "Ana Ruiz")
+    ana = first_owner.create_owner(ADMINISTRATOR, "Ana Ruiz")
     project = founding.create(PROJECT, ana, description="Agents that answer customers of Contoso")
     sign_ins = [_sign_in(ana, "Administrator: Owner and Azure AI Owner"), *_members(project, ana)]
     agent = registering.register(project, AGENT, ana, description="Answers customers of Contoso Support.")
     _, key = keys.make(agent, "web", ana)
-    _connect(project, agent, ana)
+    connecting.connect(project, agent, ana)
     return {"url": "", "project": PROJECT, "users": sign_ins, "agents": [{"name": AGENT, "key": key}]}
+
+
+def _add_later_parts(facts: dict) -> None:
+    """Once only, so that what somebody has removed since does not come back with the next start."""
+    if facts.get("edition", 1) >= EDITION:
+        return
+    agent = Agent.objects.filter(project__name=PROJECT, name=AGENT).select_related("project").first()
+    by = User.objects.filter(email=ADMINISTRATOR).first()
+    if agent and by:
+        connecting_staff.connect(agent.project, agent, by, os.environ["DEMO_ENDPOINT_URL"])
+
+
+def _forget_tokens_of_another_address() -> None:
+    """The portal's address is in them as their issuer, and the endpoint takes only those of today's."""
+    tokens.forget(Identity.objects.filter(source=Source.PORTAL))
 
 
 def _members(project: Project, by: User) -> list[dict]:
@@ -74,77 +101,6 @@ def _sign_in(person: User, role: str) -> dict:
     person.set_password(password)
     person.save(update_fields=["password"])
     return {"email": person.email, "password": password, "role": role}
-
-
-def _connect(project: Project, agent: Agent, by: User) -> None:
-    """The demo's endpoints: behind a key, open, and behind each person's own account."""
-    for draft in _drafts(os.environ["DEMO_ENDPOINT_URL"], os.environ["DEMO_ENDPOINT_KEY"]):
-        connection = keeping.connect(project, _with_card(draft), by, for_agent=agent)
-        probes.test(connection, by)
-    _connect_reviews(project, agent, by, os.environ["DEMO_ENDPOINT_URL"])
-
-
-def _with_card(draft: Draft) -> Draft:
-    card = agent_card.fetch([f"{draft.endpoint}{draft.card_path}"]).card
-    return draft.with_card(card, agent_card.Card.of(card).interfaces(draft.endpoint))
-
-
-def _connect_reviews(project: Project, agent: Agent, by: User, origin: str) -> None:
-    """The endpoint behind OAuth, in the two passes of a person: the redirect URL exists only once it is saved."""
-    draft = Draft(
-        f"{origin}/review", CARD_PATH, False, OAUTH, _oauth(origin, "registered in a moment"), name="review-agent"
-    )
-    draft = _with_card(draft)
-    connection = keeping.connect(project, draft, by, for_agent=agent)
-    client_id, secret = _registered(origin, redirect_uri(connection.id))
-    stored = NewSecret("client_secret", 0, "", secret)
-    keeping.change(connection, replace(draft, settings=_oauth(origin, client_id), secrets=(stored,)), by)
-    speaking.allow(agent, by, people=None, until=None)
-
-
-def _oauth(origin: str, client_id: str) -> dict:
-    provider = f"{origin}/provider"
-    return {
-        "client_id": client_id,
-        "authorization_url": f"{provider}/authorize",
-        "token_url": f"{provider}/token",
-        "revocation_url": f"{provider}/revoke",
-        "userinfo_url": f"{provider}/userinfo",
-        "issuer": provider,
-        "scopes": ["reviews:read", "reviews:comment", "profile"],
-        "scope_words": {
-            "reviews:read": "Read your pull requests and their reviews",
-            "reviews:comment": "Comment on pull requests as you",
-            "profile": "See your user name",
-        },
-        "pkce": "S256",
-        "client_auth": "basic",
-    }
-
-
-def _registered(origin: str, redirect_url: str) -> tuple[str, str]:
-    """(client id, client secret) from the demo provider's registration, which answers this machine only (RFC 7591)."""
-    wanted = {
-        "redirect_uris": [redirect_url],
-        "client_name": "Gatehouse",
-        "scope": "reviews:read reviews:comment profile",
-    }
-    answer = outbound.fetch(
-        "POST",
-        f"{origin}/provider/register",
-        headers=[("Content-Type", "application/json")],
-        data=json.dumps(wanted).encode(),
-    )
-    registration = json.loads(answer.body)
-    return registration["client_id"], registration["client_secret"]
-
-
-def _drafts(origin: str, key: str) -> list[Draft]:
-    stored = NewSecret("credential", 0, "x-api-key", key)
-    return [
-        Draft(f"{origin}/ledger", CARD_PATH, False, "key-based", {}, (stored,), name="ledger-agent"),
-        Draft(f"{origin}/weather", CARD_PATH, False, "unauthenticated", {}, name="weather"),
-    ]
 
 
 def _addresses() -> list[dict]:

@@ -41,7 +41,7 @@ class RolePages:
         return self._page("Role assignments", filled(FOLDER / "roles.html", rows, **texts))
 
     async def _change(self, request: Request) -> Response:
-        """`assign` or `take_away` is the principal id."""
+        """`assign` or `take_away` is the principal id. Only a browser is sent back to the page."""
         if not _is_from_here(request):
             return self._problem(FROM_ELSEWHERE, 403)
         posted = dict(await form(request))
@@ -54,6 +54,8 @@ class RolePages:
             self._role.assign(principal)
         else:
             self._role.take_away(principal)
+        if "text/html" not in request.headers.get("accept", ""):
+            return Response(status_code=204)
         return Response(status_code=303, headers={"Location": self._at})
 
     def _principal(self, entered: str, name: str) -> Principal:

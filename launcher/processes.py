@@ -20,6 +20,7 @@ _STOP_SECONDS = 10
 class _Member:
     name: str
     process: subprocess.Popen
+    may_end: bool = False
     unfinished: bytes = b""
 
 
@@ -57,8 +58,13 @@ class Processes:
         for member in self._members:
             member.process.stdout.close()
 
-    def start(self, name: str, command: Sequence[str], environment: Environment) -> None:
-        """Start a process whose lines appear after its name; it leads a session of its own."""
+    def start(
+        self, name: str, command: Sequence[str], environment: Environment, *, may_end: bool = False
+    ) -> subprocess.Popen:
+        """Start a process whose lines appear after its name; it leads a session of its own.
+
+        One that `may_end` does its work and goes, and nobody is told.
+        """
         process = children.spawn(
             command,
             when_orphaned=signal.SIGTERM,
@@ -70,20 +76,30 @@ class Processes:
             start_new_session=True,
         )
         os.set_blocking(process.stdout.fileno(), False)
-        member = _Member(name, process)
+        member = _Member(name, process, may_end)
         self._members.append(member)
         self._output.register(process.stdout, selectors.EVENT_READ, member)
+        return process
 
     def watch(self, enough: Callable[[], bool] = lambda: False, seconds: float = float("inf")) -> Ended | None:
         """Show lines until a process ends, which is returned, or until `enough()` or `seconds` have passed."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not enough():
             self._show(0.2)
-            for member in self._members:
-                if member.process.poll() is not None:
-                    self._show(0)
+            for member in [member for member in self._members if member.process.poll() is not None]:
+                self._show(0)
+                if not member.may_end:
                     return Ended(member.name, member.process.returncode)
+                self._let_go(member)
         return None
+
+    def _let_go(self, member: _Member) -> None:
+        """At once: hours later its id may be another program's."""
+        children.end_group(member.process)
+        if member.process.stdout.fileno() in self._output.get_map():
+            self._output.unregister(member.process.stdout)
+        member.process.stdout.close()
+        self._members.remove(member)
 
     def _alive(self) -> bool:
         return any(member.process.poll() is None for member in self._members)
