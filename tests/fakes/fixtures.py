@@ -11,6 +11,8 @@ from tests.fakes.hostile import Hostile, hostile_server
 from tests.fakes.hostile_provider import HostileProvider, hostile_provider
 from tests.fakes.resource import Resource, resource
 from tests.fakes.server import RawHandler, Served, serve_raw
+from tests.fakes.token_issuer import TokenIssuer, token_issuer
+from tests.fakes.verifying import Verifying, verifying
 
 
 @pytest.fixture
@@ -52,3 +54,16 @@ def evil_provider() -> Iterator[Callable[[FakeProvider], HostileProvider]]:
     """Start a provider that preys on the honest one given."""
     with contextlib.ExitStack() as running:
         yield lambda honest: running.enter_context(hostile_provider(honest))
+
+
+@pytest.fixture
+def issuer() -> Iterator[TokenIssuer]:
+    with token_issuer() as running:
+        yield running
+
+
+@pytest.fixture
+def verifying_agent() -> Iterator[Callable[..., Verifying]]:
+    """Start an A2A endpoint that takes only tokens of the issuer and for the audience given; as of `verifying`."""
+    with contextlib.ExitStack() as running:
+        yield lambda issuer, audience, **options: running.enter_context(verifying(issuer, audience, **options))

@@ -63,7 +63,7 @@ def resource(provider: FakeProvider, *, scope: str = "", **options: Any) -> Iter
     def door(app: ASGIApp, card_path: str) -> ASGIApp:
         return _Door(app, card_path, provider, scope, visits, refusals)
 
-    with a2a_server(executor=_Whoami(), door=door, **options) as agent:
+    with a2a_server(executor=Whoami(), door=door, **options) as agent:
         yield Resource(agent, visits, refusals)
 
 
@@ -89,7 +89,7 @@ class _Door:
         await self._app({**scope, "user": Visitor(claims)}, receive, send)
 
 
-class _Whoami(CommandExecutor):
+class Whoami(CommandExecutor):
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         if context.current_task is None and context.get_user_input().partition(" ")[0] == "whoami":
             claims = context.call_context.user._user.claims
