@@ -1,6 +1,7 @@
 """A connection, its sealed secrets, the agents it was given to, and who owns which task at its endpoint."""
 
 import uuid
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from django.conf import settings as deployment
@@ -104,7 +105,11 @@ class Connection(models.Model):
 
 
 class Secret(models.Model):
-    """One sealed value: the `position`-th of a field, with the credential name it is sent under."""
+    """One sealed value: the `position`-th of a field, with the credential name it is sent under.
+
+    The former value lives on beside it until `former_until`, for endpoints that learn of a new one later. `reminded`
+    is for how many days before `expires_on` a mail was last sent, `reminding_until` a worker's claim to send one.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     connection = models.ForeignKey(Connection, models.CASCADE, related_name="secrets")
@@ -115,6 +120,11 @@ class Secret(models.Model):
     set_at = models.DateTimeField(default=timezone.now)
     set_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     expires_on = models.DateField(null=True, blank=True)
+    former_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    former_value = models.TextField(blank=True, default="", db_default="")
+    former_until = models.DateTimeField(null=True)
+    reminded = models.PositiveSmallIntegerField(null=True)
+    reminding_until = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -129,6 +139,18 @@ class Secret(models.Model):
         """False once the value was cleared, because an address that it may be sent to was changed."""
         return bool(self.value)
 
+    @property
+    def age_days(self) -> int:
+        return (timezone.now() - self.set_at).days
+
+    @property
+    def is_old(self) -> bool:
+        return self.is_set and self.age_days >= deployment.SECRET_OLD_DAYS
+
+    @property
+    def has_former(self) -> bool:
+        return bool(self.former_value) and self.former_until is not None and self.former_until > timezone.now()
+
     def binding(self, addresses: tuple[str, ...]) -> vault.Binding:
         return vault.Binding(
             table="connections.secret",
@@ -138,6 +160,9 @@ class Secret(models.Model):
             project=self.connection.project_id,
             addresses=addresses,
         )
+
+    def former_binding(self, addresses: tuple[str, ...]) -> vault.Binding:
+        return replace(self.binding(addresses), field=f"{self.field}, former", name=self.former_name)
 
 
 class Given(models.Model):

@@ -7,6 +7,9 @@ class ConsentConfig(AppConfig):
     def ready(self) -> None:
         from connections import troubleshooting  # noqa: PLC0415 -- needs the app registry
         from consent import events  # noqa: F401, PLC0415 -- declares the log's tags
+        from consent.models import SEALED  # noqa: PLC0415
         from consent.troubleshooting import ENTRIES  # noqa: PLC0415
+        from portal import sealed  # noqa: PLC0415
 
         troubleshooting.add(ENTRIES)
+        sealed.register(*SEALED)

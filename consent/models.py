@@ -10,6 +10,7 @@ from connections.models import Connection
 from consent.terms import Terms
 from portal import vault
 from portal.agents.models import Agent
+from portal.sealed import Sealed
 from portal.users import User
 
 
@@ -153,3 +154,11 @@ class Block(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["agent", "user"], name="blocked_once")]
+
+
+# What a reseal goes through.
+SEALED = (
+    Sealed("consent.request", ConsentRequest, "verifier", lambda row: row.binding("verifier"), ("connection",)),
+    Sealed("consent.grant", Grant, "access_token", lambda row: row.binding("access_token"), ("connection",)),
+    Sealed("consent.grant", Grant, "refresh_token", lambda row: row.binding("refresh_token"), ("connection",)),
+)

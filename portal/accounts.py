@@ -22,7 +22,7 @@ from portal.users import User
 logger = logging.getLogger(__name__)
 
 # allauth hands its adapter the text only, so these values share one row name; they are in the portal's own key.
-_MFA = vault.Binding(table="mfa.authenticator", row=uuid.UUID(int=0), field="secret", project=None)
+MFA = vault.Binding(table="mfa.authenticator", row=uuid.UUID(int=0), field="secret", project=None)
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -51,10 +51,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
 class MfaAdapter(DefaultMFAAdapter):
     def encrypt(self, text: str) -> str:
-        return vault.seal(text, _MFA)
+        return vault.seal(text, MFA)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return vault.open_sealed(encrypted_text, _MFA).reveal()
+        return vault.open_sealed(encrypted_text, MFA).reveal()
 
 
 def set_password_link(user: User) -> str:

@@ -96,6 +96,8 @@ class DataKey(models.Model):
     wrapped = models.TextField()
     created_at = models.DateTimeField(default=timezone.now)
     retired_at = models.DateTimeField(null=True)
+    # Since when no stored value names it; see portal/resealing.py.
+    emptied_at = models.DateTimeField(null=True)
 
     class Meta:
         app_label = "portal"
@@ -164,7 +166,15 @@ _by_id: dict[uuid.UUID, tuple[bytes, float]] = {}
 
 def seal(plaintext: str, binding: Binding) -> str:
     """`gh1:<data key id>:<Fernet token>`."""
-    key_id, raw = _active_key(binding.project)
+    return _sealed(plaintext, binding, *_active_key(binding.project))
+
+
+def resealed(sealed: str, binding: Binding, data_key: uuid.UUID) -> str:
+    """The same value under another data key of its project. Raises as `open_sealed`."""
+    return _sealed(open_sealed(sealed, binding).reveal(), binding, data_key, _raw_key(data_key))
+
+
+def _sealed(plaintext: str, binding: Binding, key_id: uuid.UUID, raw: bytes) -> str:
     token = Fernet(_value_key(raw, binding)).encrypt(plaintext.encode())
     return f"{FORMAT}:{key_id.hex}:{token.decode()}"
 
@@ -195,11 +205,22 @@ def _active_key(project_id: uuid.UUID | None) -> tuple[uuid.UUID, bytes]:
 
 
 def _make_key(project_id: uuid.UUID | None) -> DataKey:
-    key_id, wrapped = ring().wrap(os.urandom(32))
-    row, _ = DataKey.objects.get_or_create(
-        project_id=project_id, retired_at=None, defaults={"key_id": key_id, "wrapped": wrapped}
-    )
+    row, _ = DataKey.objects.get_or_create(project_id=project_id, retired_at=None, defaults=_new_key())
     return row
+
+
+def replace_data_key(active: DataKey) -> DataKey:
+    """Retires a project's active key and makes the next, which every value is sealed under from the commit on.
+
+    The retired one goes on opening what was sealed under it. To be called in a transaction that holds the row's lock.
+    """
+    DataKey.objects.filter(pk=active.pk).update(retired_at=timezone.now())
+    return DataKey.objects.create(project_id=active.project_id, **_new_key())
+
+
+def _new_key() -> dict[str, str]:
+    key_id, wrapped = ring().wrap(os.urandom(32))
+    return {"key_id": key_id, "wrapped": wrapped}
 
 
 def _raw_key(key_id: uuid.UUID) -> bytes:
