@@ -68,6 +68,10 @@ ROLE_GIVEN = Event("role.given", "Role given", "{who} gave {person} the role {ro
 ROLE_REMOVED = Event("role.removed", "Role removed", "{who} removed the role {role} from {person}")
 ACCESS_DENIED = Event("access.denied", "Not permitted", "{who} was not permitted to: {what}")
 
+KEYS_REWRAPPED = Event("keys.rewrapped", "Keys wrapped anew", "{count} keys are wrapped by {to}, no longer by {from}")
+DATA_KEY_REPLACED = Event("data_key.replaced", "Data key replaced", "{scope} was given a new data key")
+DATA_KEY_DESTROYED = Event("data_key.destroyed", "Data key destroyed", "A retired data key of {scope} was destroyed")
+
 LOG_READ = Event("log.read", "Access log read", "{who} read the access log")
 
 AGENT_REGISTERED = Event("agent.registered", "Agent registered", "{who} registered {agent}")
