@@ -18,6 +18,9 @@ CONNECTION_TAKEN_FROM_ALL = Event(
     "connection.taken_from_all", "Connection taken from all", "{who} no longer gives {connection} to all agents"
 )
 SECRET_REPLACED = Event("connection.secret_replaced", "Secret replaced", "{who} replaced {names} of {connection}")
+FORMER_VALUE_ENDED = Event(
+    "connection.former_value_ended", "Former value ended", "{who} ended the former value of {connection}"
+)
 SECRETS_CLEARED = Event(
     "connection.secrets_cleared", "Secrets cleared", "{who} changed {connection}, which cleared its stored values"
 )

@@ -2,7 +2,7 @@
 transaction. Nothing here touches the network."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -84,17 +84,35 @@ def change(connection: Connection, draft: Draft, by: User, *, clearing: bool = F
     return stored
 
 
-def replace(connection: Connection, new: Sequence[NewSecret], kept: Mapping[Place, date | None], by: User) -> None:
+def replace(
+    connection: Connection,
+    new: Sequence[NewSecret],
+    kept: Mapping[Place, date | None],
+    by: User,
+    keep_former: timedelta | None = None,
+) -> None:
     """New values for stored secrets; `kept` ones only get their expiry date.
 
-    Raises ChangedMeanwhile: a value is meant for the addresses that it was typed for.
+    For `keep_former` the values that they replace are tried where the endpoint refuses the new ones. Raises
+    ChangedMeanwhile: a value is meant for the addresses that it was typed for.
     """
     with changes.announced():
         stored = _locked(connection)
+        until = timezone.now() + keep_former if keep_former else None
         _set_expiry(stored, kept)
-        _store(stored, new, by)
+        _store(stored, new, by, until)
         _save_changed(stored)
-        offering.record(events.SECRET_REPLACED, stored, by, details=_named(new))
+        kept_until = {"former_value_kept_until": until.isoformat(timespec="seconds")} if until else {}
+        offering.record(events.SECRET_REPLACED, stored, by, details=_named(new) | kept_until)
+
+
+def end_former(connection: Connection, by: User) -> bool:
+    """The former values are destroyed before their time. False where there were none any more."""
+    with changes.announced():
+        ended = secrets.end_former(connection)
+        if ended:
+            offering.record(events.FORMER_VALUE_ENDED, connection, by)
+    return bool(ended)
 
 
 def limit(connection: Connection, given: Mapping[str, str | int | None], by: User) -> None:
@@ -172,18 +190,20 @@ def _drop_and_keep(connection: Connection, draft: Draft, lost: list[Secret], *, 
         if (secret.field, secret.position) not in draft.kept:
             secret.delete()
     _set_expiry(connection, draft.kept)
-    connection.secrets.filter(pk__in=[secret.pk for secret in lost]).update(value="")
+    connection.secrets.filter(pk__in=[secret.pk for secret in lost]).update(value="", **secrets.NO_FORMER)
 
 
 def _set_expiry(connection: Connection, kept: Mapping[Place, date | None]) -> None:
+    """Another date is reminded of anew."""
     for (field, position), expires_on in kept.items():
-        connection.secrets.filter(field=field, position=position).update(expires_on=expires_on)
+        changed = connection.secrets.filter(field=field, position=position).exclude(expires_on=expires_on)
+        changed.update(expires_on=expires_on, reminded=None)
 
 
-def _store(connection: Connection, new: Sequence[NewSecret], by: User) -> None:
+def _store(connection: Connection, new: Sequence[NewSecret], by: User, former_until: datetime | None = None) -> None:
     sent_to = _sent_to(connection)
     for secret in new:
-        secrets.store(connection, secret, sent_to[secret.field], by)
+        secrets.store(connection, secret, sent_to[secret.field], by, former_until)
 
 
 def _save_changed(connection: Connection) -> None:

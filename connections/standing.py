@@ -65,6 +65,11 @@ class Standing:
         due = [s for s in self.connection.secrets.all() if s.is_set and s.expires_on and s.expires_on <= until]
         return min(due, key=lambda secret: secret.expires_on, default=None)
 
+    @cached_property
+    def oldest(self) -> Secret | None:
+        """The secret that was replaced the longest ago, if that is long."""
+        return min(filter(lambda s: s.is_old, self.connection.secrets.all()), key=lambda s: s.set_at, default=None)
+
     @property
     def was_changed(self) -> bool:
         """Since it was made; the two moments of a new row lie microseconds apart."""

@@ -51,6 +51,8 @@ class Trial:
     code: str = ""
     refused: bool = False
     card_code: str = ""
+    # Whether the endpoint refused the credential and accepted the one that the method had beside it.
+    took_former: bool = False
     card: Card | None = None
     status: int | None = None
     took_ms: int | None = None
@@ -126,8 +128,13 @@ class Trial:
 
     def _ask_again(self, refused: Credential, caller: Caller, ends: float) -> Answer | None:
         """As the gateway does: after a 401 the method may renew its credential once."""
-        renewed = method_of(self.connection).renew(self.connection, caller, refused)
-        return _ask(self.interface, renewed, ends) if renewed else None
+        method = method_of(self.connection)
+        renewed = method.renew(self.connection, caller, refused)
+        if renewed is None:
+            return None
+        answer = _ask(self.interface, renewed, ends)
+        self.took_former = method.keeps_former and answer.status != 401
+        return answer
 
     def _judge(self, name: str, answer: Answer, sent: bool) -> None:
         if not self.code:
@@ -140,7 +147,8 @@ class Trial:
         if code is not None:
             self._refuse(name, code, answer.took_ms)
             return
-        said = "The endpoint accepted the credential." if sent else "The endpoint answered without a credential."
+        taken = "refused the new value and accepted the former one" if self.took_former else "accepted the credential"
+        said = f"The endpoint {taken}." if sent else "The endpoint answered without a credential."
         self._step(name, DONE, said, answer.took_ms)
 
     def _refuse(self, name: str, code: str, took_ms: int | None = None) -> None:
@@ -153,8 +161,8 @@ class Trial:
 
     @property
     def reason(self) -> str:
-        """What the page should say beside the state: what failed, else a card that has gone."""
-        return self.code or self.card_code
+        """What the page should say beside the state: what failed, else what somebody should look after."""
+        return self.code or ("former_value_used" if self.took_former else self.card_code)
 
     @property
     def state(self) -> Health.State:

@@ -152,6 +152,13 @@ _CREDENTIALS = rows(
         "Open the connection and enter the credential value again.",
     ),
     (
+        "former_value_used",
+        "The endpoint accepts only the former value",
+        "The credential value was replaced, and the endpoint still refuses the new one. Calls go on with the former "
+        "value until the time that was chosen for it is over.",
+        "Make the new value known at the endpoint, or replace it once more, before the former value ends.",
+    ),
+    (
         "secret_unreadable",
         "The stored credential can't be opened",
         "It was sealed for other addresses than the connection has now, or its row was changed in the database.",

@@ -20,6 +20,7 @@ urlpatterns = [
     path(f"{_ONE}settings/", overview.settings, name="connection-settings"),
     path(f"{_ONE}edit/", edit.edit, name="connection-edit"),
     path(f"{_ONE}replace/", values.replace, name="connection-replace"),
+    path(f"{_ONE}replace/-/end-former/", values.end_former, name="connection-end-former"),
     path(f"{_ONE}test/", testing.test, name="connection-test"),
     path(f"{_ONE}use/", agents.use, name="connection-use"),
     path(f"{_ONE}playground/", playing.playground, name="connection-playground"),

@@ -55,6 +55,9 @@ GATEWAY_IDLE_SECONDS = env.integer("GATEWAY_IDLE_SECONDS", 60)
 GATEWAY_CALLS_PER_MINUTE = env.integer("GATEWAY_CALLS_PER_MINUTE", 600)
 GATEWAY_CALLS_AT_ONCE = env.integer("GATEWAY_CALLS_AT_ONCE", 64)
 
+# A stored value that was not replaced for so long is called old on the pages.
+SECRET_OLD_DAYS = env.integer("SECRET_OLD_DAYS", 180)
+
 INSTALLED_APPS = [
     "portal",
     "connections",
@@ -221,6 +224,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 CELERY_BEAT_SCHEDULE = {
     "close-open-attempts": {"task": "portal.tasks.close_open_attempts", "schedule": 30.0},
+    "end-former-values": {"task": "connections.tasks.end_former_values", "schedule": 300.0},
+    "remind-of-expiry": {"task": "connections.tasks.remind_of_expiry", "schedule": 3600.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 if CELERY_BROKER_URL.startswith("filesystem:"):

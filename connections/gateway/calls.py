@@ -172,8 +172,9 @@ class Call:
                 self._gateway.streams.carries_credential(True)
                 if renewed is None:
                     return await forwarding.pass_back(answer, credential)
+            self._journal.renewed = renewed.described
             async with forwarding.open(renewed) as answer:
-                return await forwarding.pass_back(answer, renewed)
+                return await forwarding.pass_back(answer, renewed, credential)
         except OutboundError as error:
             raise Refused(OUTBOUND.get(error.code, error.code)) from None
 

@@ -15,10 +15,11 @@ ALWAYS, SELDOM = (b"\\u00", b"%"), (b'"', b"/", b"\\")
 
 
 class Echo:
-    """The spellings of one call's credential, looked for in each complete body or event."""
+    """The spellings of one call's credentials, looked for in each complete body or event."""
 
-    def __init__(self, credential: Credential) -> None:
-        spelled = {form for value in _values(credential) if len(value) >= SHORTEST for form in _spellings(value)}
+    def __init__(self, *credentials: Credential) -> None:
+        values = {value for credential in credentials for value in _values(credential) if len(value) >= SHORTEST}
+        spelled = {form for value in values for form in _spellings(value)}
         self._forms = sorted(spelled, key=len, reverse=True)
         self._marks = [*ALWAYS, *(b"\\" + letter for letter in SELDOM if any(letter in form for form in spelled))]
 

@@ -116,9 +116,12 @@ class Forwarding:
             limit=settings.GATEWAY_MAX_ANSWER,
         )
 
-    async def pass_back(self, answer: Answer, credential: Credential) -> Seen:
-        """Sends the endpoint's answer to the caller. Raises Refused while nothing has been sent yet."""
-        echo = Echo(credential)
+    async def pass_back(self, answer: Answer, *sent: Credential) -> Seen:
+        """Sends the endpoint's answer to the caller. Raises Refused while nothing has been sent yet.
+
+        `sent` are all credentials that the endpoint has seen in this call: it may repeat one that it refused.
+        """
+        echo = Echo(*sent)
         kind = answer.header("content-type").partition(";")[0].strip().lower()
         if kind == STREAM_KIND and answer.status == 200:
             return await self._stream(answer, echo)

@@ -38,6 +38,8 @@ class Journal:
         self.asked: Asked | None = None
         self.status: int | None = None
         self.used: tuple[UUID, ...] = ()
+        # What the second credential was, where the endpoint refused the first.
+        self.renewed = ""
 
     async def attempt(self, admitted: "Admitted") -> None:
         """No row, no credential: returns when the attempt is durable, else raises Refused (F21)."""
@@ -61,6 +63,7 @@ class Journal:
             "bytes_out": self._exchange.bytes_out,
             "status": self.status,
             "reason": reason,
+            "details": {"credential": self.renewed} if self.renewed else None,
         }
         if self._attempt:
             row, self._attempt = log.outcome_of(self._attempt, outcome, **measured), None

@@ -145,6 +145,8 @@ class AuthMethod:
     settings_form: ClassVar[type[SettingsForm]] = SettingsForm
     secret_fields: ClassVar[Sequence[SecretField]] = ()
     guidance_template: ClassVar[str | None] = None
+    # True where `renew` tries the former value of a secret while it is kept (`connections.secrets.formerly`).
+    keeps_former: ClassVar[bool] = False
     # How the form lays out `entry.settings` and `entry.rows`.
     fields_template: ClassVar[str] = "connections/parts/method_fields.html"
     # A card of its own on Overview, rendered with what `panel` gives.

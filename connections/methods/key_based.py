@@ -46,6 +46,7 @@ class KeyBased(AuthMethod):
         SecretField("credential", "Credential", "The header that the endpoint reads.", named=True, repeats=4),
     )
     guidance_template = "connections/methods/key_based.html"
+    keeps_former = True
 
     def check_secrets(self, entered) -> dict[tuple[str, int, str], str]:
         problems, seen = {}, set()
@@ -63,6 +64,13 @@ class KeyBased(AuthMethod):
     def credential(self, connection, caller: Caller) -> Credential:
         pairs = secrets.opened(connection, "credential", self.addresses(connection, "credential"))
         return Credential(tuple(pairs), described=", ".join(name for name, _ in pairs))
+
+    def renew(self, connection, caller: Caller, refused: Credential) -> Credential | None:
+        """The former value while it is kept: an endpoint may learn of a new key later than the portal does."""
+        pairs = secrets.formerly(connection, "credential", self.addresses(connection, "credential"))
+        if pairs is None:
+            return None
+        return Credential(tuple(pairs), described=f"{', '.join(name for name, _ in pairs)}, the former value")
 
     def acts_as(self, connection, agent) -> str:
         return "Everyone, one shared key"

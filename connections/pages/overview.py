@@ -51,6 +51,7 @@ def _credentials(connection: Connection) -> dict:
         "facts": method.facts(connection) if method else (),
         "elsewhere": method.elsewhere(connection) if method else (),
         "secrets": secrets,
+        "has_former": any(one.has_former for one in secrets),
         "sent_to": sorted(url.removeprefix("https://") for url in sent_to),
         "spoken": [BINDINGS[f"{item['binding']} {item['version']}"] for item in connection.interfaces],
     }

@@ -1,5 +1,8 @@
-"""Replace value: a new secret for an address that stays."""
+"""Replace value: a new secret for an address that stays, and how long the old one is kept beside it."""
 
+from datetime import timedelta
+
+from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -23,6 +26,27 @@ CHANGED_MEANWHILE = (
 )
 
 
+FORMER_HOURS = {"": "Destroy it now", "1": "Keep it for 1 hour", "24": "Keep it for 1 day", "168": "Keep it for 7 days"}
+
+
+class FormerForm(forms.Form):
+    """What becomes of the value that is replaced."""
+
+    keep_former = forms.ChoiceField(
+        label="Old value",
+        help_text="While it is kept, a call whose new value the endpoint refuses with 401 is tried once with the old "
+        "one. Choose it where the endpoint learns of the new value later.",
+        choices=list(FORMER_HOURS.items()),
+        required=False,
+        error_messages={"invalid_choice": "Choose one of the times in the list."},
+    )
+
+    @property
+    def chosen(self) -> timedelta | None:
+        hours = self.cleaned_data["keep_former"]
+        return timedelta(hours=int(hours)) if hours else None
+
+
 class Rows:
     """The rows of the connection's own secrets, as one form."""
 
@@ -34,6 +58,7 @@ class Rows:
         }
         self.sent_to = sorted(address.removeprefix("https://") for address in addresses)
         self.general: list[str] = []
+        self.former = FormerForm(data, auto_id="%s") if self.method.keeps_former else None
 
     def is_valid(self) -> bool:
         results = [row.is_valid() for row in self.rows]
@@ -41,9 +66,13 @@ class Rows:
             secret_rows.check(self.method, self.rows)
             if not any(row.cleaned_data.get("value") for row in self.rows):
                 self.rows[0].add_error("value", f"Enter the new {self.rows[0].value_label.lower()}.")
-        if any(row.errors for row in self.rows):
+        if any(form.errors for form in self.forms):
             secret_rows.ask_again(self.rows)
-        return not any(row.errors for row in self.rows)
+        return not any(form.errors for form in self.forms)
+
+    @property
+    def forms(self) -> list[forms.Form]:
+        return [*self.rows, *([self.former] if self.former else [])]
 
     @property
     def typed(self) -> list[SecretRow]:
@@ -64,8 +93,8 @@ class Rows:
         return self.general
 
     def __iter__(self):
-        for row in self.rows:
-            yield from row
+        for form in self.forms:
+            yield from form
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -80,8 +109,9 @@ def replace(request: HttpRequest, project: Project, connection: str) -> HttpResp
     if not entry.is_bound or not entry.is_valid():
         return _form(request, stored, entry)
     new = [row.entered() for row in entry.typed]
+    keep_former = entry.former.chosen if entry.former else None
     try:
-        keeping.replace(as_read(stored, request.POST), new, entry.kept, request.user)
+        keeping.replace(as_read(stored, request.POST), new, entry.kept, request.user, keep_former)
     except keeping.ChangedMeanwhile:
         entry.general.append(CHANGED_MEANWHILE)
         secret_rows.ask_again(entry.rows)
@@ -90,6 +120,17 @@ def replace(request: HttpRequest, project: Project, connection: str) -> HttpResp
     messages.success(request, "The value is replaced. Agents use it from their next call on.")
     test_and_tell(request, stored)
     return redirect("connection", project.name, stored.name)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@requires(Permission.CONNECTION_WRITE)
+def end_former(request: HttpRequest, project: Project, connection: str) -> HttpResponse:
+    """A GET, where somebody had to sign in first, only leads back to the button."""
+    found = find(project, connection)
+    if request.method == "POST":
+        ended = keeping.end_former(found, request.user)
+        messages.success(request, "The former value is destroyed." if ended else "There was no former value any more.")
+    return redirect("connection", project.name, found.name)
 
 
 def _form(request: HttpRequest, stored: Connection, entry: Rows) -> HttpResponse:

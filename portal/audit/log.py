@@ -82,14 +82,16 @@ def row_of(event: Event, by: Actor, *, outcome: Outcome = Outcome.SUCCEEDED, **c
     person = columns.pop("on_behalf_of", None)
     if person is not None:
         row["on_behalf_of_id"], row["on_behalf_of_name"] = person.id, str(person)
-    details = columns.pop("details", None)
-    if details:
-        row["details"] = json.dumps(details, sort_keys=True, default=str)
+    row |= _detailed(columns.pop("details", None))
     row.update(columns)
     for name, length in TEXTS.items():
         if row[name]:
             row[name] = str(row[name]).replace("\0", "\ufffd")[:length]
     return row
+
+
+def _detailed(details: dict | None) -> dict[str, str]:
+    return {"details": json.dumps(details, sort_keys=True, default=str)} if details else {}
 
 
 def record(event: Event, by: Actor, **columns: Any) -> None:
@@ -381,6 +383,7 @@ def outcome_of(attempt: dict, outcome: Outcome, **columns: Any) -> dict[str, Any
     """The outcome row of an attempt: its copies, and how it ended (status, duration in ms, sizes in bytes)."""
     row = EMPTY | {name: attempt[name] for name in COPIED}
     row.update(uid=uuid7(), time=datetime.now(UTC), kind=LogRow.Kind.OUTCOME.value, outcome=outcome.value)
+    row |= _detailed(columns.pop("details", None))
     row.update(columns)
     return row
 

@@ -76,6 +76,13 @@ def allows(user_id: UUID, project_id: UUID, permission: Permission) -> bool:
     return any(permission in PERMISSIONS[Role(role)] for role in roles)
 
 
+def people_with(permission: Permission, project: Project) -> list[User]:
+    """Whoever may do it on the project now, by name."""
+    roles = [role for role in Role if permission in PERMISSIONS[role]]
+    rows = RoleAssignment.objects.current().reaching(project).filter(role__in=roles)
+    return list(User.objects.filter(is_active=True, role_assignments__in=rows).distinct().order_by("name"))
+
+
 def projects_of(user: User):
     """The projects this person has any role in, by name."""
     mine = RoleAssignment.objects.current().filter(user=user)
