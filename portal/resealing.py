@@ -106,8 +106,9 @@ def _move_column(
         last = batch[-1].pk
         new = {row.pk: _resealed(entry, row, targets, moved) for row in batch}
         changed = {row.pk: row for row in batch if new[row.pk] != getattr(row, entry.column)}
+        counts = {pk: _count_changed(getattr(changed[pk], entry.column), new[pk]) for pk in changed}
         swapped = _swap(entry, changed, new, set(targets.values()))
-        moved.done += sum(_count_changed(getattr(changed[pk], entry.column), new[pk]) for pk in swapped)
+        moved.done += sum(counts[pk] for pk in swapped)
         moved.busy += len(changed) - len(swapped)
         tell(moved)
 
@@ -136,15 +137,13 @@ def _count_changed(old: Any, new: Any) -> int:
 def _swap(
     entry: sealed.Sealed, rows: dict[Any, models.Model], new: dict[Any, Any], active: set[uuid.UUID]
 ) -> list[Any]:
-    """Those that were still as they were read. Locks without waiting, so that no two transactions wait in a circle."""
+    """Those that were still as they were read."""
     keys = active & {key for pk in rows for text in sealed.texts_of(new[pk]) for key in sealed.key_of(text)}
     with transaction.atomic():
         # A process that was frozen since must not write under a key that was retired, or destroyed, meanwhile.
         if DataKey.objects.filter(pk__in=keys, retired_at=None).count() < len(keys):
             return []
-        held = entry.model._base_manager.select_for_update(skip_locked=True, no_key=True)
-        free = list(held.filter(pk__in=rows).order_by("pk").values_list("pk", flat=True))
-        return [pk for pk in free if entry.swap(rows[pk], new[pk])]
+        return entry.swap(rows, new)
 
 
 # The end of a retired key

@@ -8,7 +8,7 @@ Upper storeys add theirs in AppConfig.ready.
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,10 +61,17 @@ class Sealed:
         counted = rows.annotate(sealed_key=named).values_list("sealed_key").annotate(models.Count("pk"))
         return Counter({key: count for text, count in counted for key in key_of(text)})
 
-    def swap(self, row: models.Model, new: Any) -> bool:
-        """Writes the new content, if the column still is what `row` was read with."""
-        same = self.model._base_manager.filter(pk=row.pk, **{self.column: getattr(row, self.column)})
-        return same.update(**{self.column: new}) == 1
+    def swap(self, rows: Mapping[Any, models.Model], new: Mapping[Any, Any]) -> list[Any]:
+        """Compare and swap, in the caller's transaction: writes what is new into the rows that still are as they were
+        read, and returns their ids. Locks without waiting, so that no two transactions wait in a circle.
+        """
+        held = self.model._base_manager.select_for_update(skip_locked=True, no_key=True).filter(pk__in=rows)
+        stored = held.order_by("pk").values_list("pk", self.column)
+        same = [pk for pk, content in stored if content == getattr(rows[pk], self.column)]
+        for pk in same:
+            setattr(rows[pk], self.column, new[pk])
+        self.model._base_manager.bulk_update([rows[pk] for pk in same], [self.column])
+        return same
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A reseal that is killed where it is told to, as by a machine that loses power.
 
-`python -m tests.vault.dying value=150 --data-keys`: at the 150th value, in the middle of its batch. Further arguments
+`python -m tests.vault.dying batch=3 --data-keys`: when the third batch is written and not committed. Further arguments
 are the command's own.
 """
 
@@ -35,7 +35,7 @@ if __name__ == "__main__":
     if where == "key":
         # The old key is retired and the new one made, in a transaction that is still open.
         vault.replace_data_key = dies(vault.replace_data_key, int(at))
-    elif where == "value":
+    elif where == "batch":
         sealed.Sealed.swap = dies(sealed.Sealed.swap, int(at))
     elif where == "end":
         resealing.move = dies(resealing.move, int(at))

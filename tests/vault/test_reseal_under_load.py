@@ -56,7 +56,7 @@ def test_no_call_fails_while_all_are_resealed_with_a_kill_in_the_middle(settings
             load.stdin.flush()
             time.sleep(2)
             before = time.monotonic()
-            killed = run("-m", "tests.vault.dying", f"value={SECRETS // 2}", "--data-keys")
+            killed = run("-m", "tests.vault.dying", f"batch={SECRETS // 2 // resealing.BATCH}", "--data-keys")
             assert killed.returncode == -9, killed.stderr
             left = resealing.to_move()
             assert 0 < left < SECRETS
@@ -75,7 +75,7 @@ def test_no_call_fails_while_all_are_resealed_with_a_kill_in_the_middle(settings
     assert all_open() == SECRETS
 
 
-@pytest.mark.parametrize("where", ["key=2", "value=3", "end=1"])
+@pytest.mark.parametrize("where", ["key=2", "batch=1", "end=1"])
 def test_wherever_a_run_is_killed_the_next_one_ends_it(where):
     made = [factories.make_connection(factories.make_project()) for _ in range(3)]
     DataKey.objects.update(created_at=F("created_at") - timedelta(hours=2))
