@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from connections import keeping, reminders, tasks
 from connections.models import Secret
+from portal.celery import app
 from portal.projects.roles import Role
 from tests import factories
 from tests.connections.pages import page, words_of
@@ -139,3 +140,10 @@ def test_an_old_value_is_mentioned_on_both_pages_and_a_young_one_is_not(browse, 
 
 def _overview(connection) -> tuple:
     return "connection", connection.project, connection.name
+
+
+def test_beat_wakes_only_what_a_worker_knows(settings):
+    app.loader.import_default_modules()
+    woken = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    assert {"connections.tasks.end_former_values", "connections.tasks.remind_of_expiry"} <= woken
+    assert woken <= set(app.tasks)

@@ -327,3 +327,24 @@ def test_a_second_factor_goes_on_working(ana):
     from allauth.mfa.utils import decrypt
 
     assert decrypt(stored.data["secret"]) == "JBSWY3DPEHPK3PXP"
+
+
+def test_a_run_that_was_frozen_writes_nothing_under_a_key_that_was_retired_meanwhile(project, monkeypatch):
+    connection = factories.make_connection(project)
+    grow_old()
+    resealing.replace_keys()
+    resealed, written_under = vault.resealed, []
+
+    def frozen(text, binding, data_key):
+        result = resealed(text, binding, data_key)
+        if not written_under:
+            grow_old()
+            assert resealing.replace_keys() == 1
+        written_under.append(data_key)
+        return result
+
+    monkeypatch.setattr(vault, "resealed", frozen)
+    resealing.move()
+    active = DataKey.objects.get(project=project, retired_at=None)
+    assert len(written_under) == 2 and sealed.key_of(Secret.objects.get().value) == [active.pk]
+    assert value_of(connection) == "ledger-secret-value"
