@@ -53,6 +53,12 @@ def reason_of(answer) -> str:
     return answer.json()["error"]["data"][1]["reason"]
 
 
+def test_where_both_are_refused_each_is_sent_once_and_the_agent_is_told(shared_gateway, fake_agent):
+    line = line_to(fake_agent(required_header=("x-api-key", "a-third-value")))
+    replaced(line)
+    assert reason_of(line.post(rpc())) == "ENDPOINT_REFUSED_401" and sent(line) == [[NEW], [OLD]]
+
+
 def test_without_a_choice_to_keep_it_the_old_value_is_gone(shared_line):
     replaced(shared_line, keep=None)
     answer = shared_line.post(rpc())
