@@ -65,7 +65,8 @@ class Command(BaseCommand):
     def _reseal(self, data_keys: bool, only: Project | None) -> list[str]:
         if data_keys:
             self._replace(only)
-        resealing.destroy(only)
+        if destroyed := resealing.destroy(only):
+            self.stdout.write(f"{_counted(destroyed, 'retired data key')} destroyed.")
         moved = resealing.move(only, self._progress)
         if moved.total:
             seconds = time.monotonic() - self._began
