@@ -17,6 +17,8 @@ from consent import flow
 from portal import sealed, vault
 from portal.audit import events, log
 from portal.audit.models import LogRow
+from portal.identities import audiences, entra, roster, tokens
+from portal.identities.models import IdentitySource, Proof
 from portal.projects.roles import Role
 from tests import factories
 from tests.consent import making
@@ -107,4 +109,13 @@ def seal_one_of_everything(project) -> None:
     oauth = making.make_connection(project, given_to=agent)
     making.make_grant(oauth, agent, person)
     flow.begin(flow.ask(oauth, Caller(agent, person)))
+    _seal_identities(project, person)
     log.record(events.SIGNED_IN, log.Actor.of(person))
+
+
+def _seal_identities(project, person) -> None:
+    audiences.enter("api://contoso-hr", ["https://hr.contoso.example"], "", person)
+    tokens.access_token(roster.shared_by_agents(project), "api://contoso-hr", ["https://hr.contoso.example/a2a"])
+    source = IdentitySource(project=project, tenant="contoso.example", blueprint="b", proof=Proof.CLIENT_SECRET)
+    source.proof_value = vault.seal("blueprint-secret", source.binding(entra.token_endpoint_of(source.tenant)))
+    source.save()
