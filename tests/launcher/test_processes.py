@@ -38,6 +38,22 @@ def test_watching_ends_when_it_is_enough(processes):
     assert processes.watch(lambda: True) is None
 
 
+def test_one_that_may_end_shows_its_lines_and_ends_nothing(processes, capsys):
+    start(processes, "web", "sleep 600")
+    tests = processes.start("tests", ["sh", "-c", "echo one failed; exit 1"], dict(os.environ), may_end=True)
+    assert processes.watch(lambda: tests.poll() is not None, seconds=10) is None
+    assert processes.watch(seconds=0.5) is None
+    assert capsys.readouterr().out.splitlines() == ["tests    | one failed"]
+
+
+def test_one_that_may_end_is_ended_with_the_others(tmp_path):
+    with Processes(tmp_path) as processes:
+        processes.start("tests", ["sh", "-c", "sleep 345678 & wait"], dict(os.environ), may_end=True)
+        time.sleep(0.3)
+        assert processes_naming("sleep 345678")
+    assert not processes_naming("sleep 345678")
+
+
 def test_what_a_process_started_ends_with_it(tmp_path):
     with Processes(tmp_path) as processes:
         start(processes, "web", "sleep 234567 & sleep 234567 & wait")

@@ -46,6 +46,7 @@ def test_the_endpoint_keeps_its_port_and_its_key(tmp_path):
     first = endpoint_environment({"DEMO_ENDPOINT_PORT": port}, tmp_path)
     assert first["DEMO_ENDPOINT_URL"] == f"http://127.0.0.1:{port}"
     assert endpoint_environment({}, tmp_path) == first
+    assert first["DEMO_ROLES_FILE"] == str(tmp_path / "roles.json")
     assert stat.S_IMODE((tmp_path / "endpoint.json").stat().st_mode) == 0o600
 
 
