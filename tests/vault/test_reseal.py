@@ -271,7 +271,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(project, settings
     before = [list(model.objects.order_by("pk").values()) for model in (DataKey, LogKey, Secret)]
     said = reseal("--data-keys", "--dry-run")
     assert "2 new data keys to be made." in said and f"{all_open()} values to be sealed again." in said
-    assert "3 keys to be wrapped by k2." in said and "Nothing was changed." in said
+    assert "4 keys to be wrapped by k2." in said and "Nothing was changed." in said
     assert before == [list(model.objects.order_by("pk").values()) for model in (DataKey, LogKey, Secret)]
 
 
