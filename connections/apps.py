@@ -5,10 +5,11 @@ class ConnectionsConfig(AppConfig):
     name = "connections"
 
     def ready(self) -> None:
-        """Tells the storey below what it shows of this one: a panel, words, what can be searched, what is sealed."""
+        """Tells the storey below what this one adds: a panel, words, what is searched, sealed and measured."""
         from connections import events, explaining, finding, secrets  # noqa: F401, PLC0415 -- needs the app registry
+        from connections import measures as own_measures  # noqa: PLC0415
         from connections.agent_panel import GivenConnections  # noqa: PLC0415
-        from portal import sealed  # noqa: PLC0415
+        from portal import measures, sealed  # noqa: PLC0415
         from portal.agents import panels  # noqa: PLC0415
         from portal.audit import reasons  # noqa: PLC0415
         from portal.search import found  # noqa: PLC0415
@@ -17,3 +18,4 @@ class ConnectionsConfig(AppConfig):
         reasons.register(explaining.explain)
         found.register(finding.connections)
         sealed.register(*secrets.columns())
+        measures.register(own_measures.of_connections)

@@ -13,3 +13,6 @@ class ConsentConfig(AppConfig):
 
         troubleshooting.add(ENTRIES)
         sealed.register(*SEALED)
+        from consent.measures import of_grants  # noqa: PLC0415
+        from portal import measures  # noqa: PLC0415
+        measures.register(of_grants)

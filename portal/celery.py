@@ -1,10 +1,11 @@
 """The queue. Beat only wakes sweeps; due work is rows, so a broker that loses its content loses seconds."""
 
+import logging.config
 import os
 from pathlib import Path
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, setup_logging, worker_init, worker_ready, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -22,6 +23,16 @@ def make_queue_folders(sender: Celery, **_kwargs) -> None:
             Path(options[name]).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
+@setup_logging.connect
+def log_like_everybody(loglevel: int | str | None = None, **_kwargs) -> None:
+    """With a receiver here Celery adds no handlers of its own, whose lines would pass by the portal's formatters."""
+    from django.conf import settings  # noqa: PLC0415 -- once the settings module is named
+
+    logging.config.dictConfig(settings.LOGGING)
+    if loglevel:
+        logging.getLogger().setLevel(loglevel)
+
+
 @worker_init.connect
 @beat_init.connect
 def verify_installation(**_kwargs) -> None:
@@ -29,3 +40,13 @@ def verify_installation(**_kwargs) -> None:
 
     if unfit := installation.unfit():
         raise SystemExit(f"gatehouse: {unfit}")
+
+
+@worker_ready.connect
+def begin_pulse(sender, **_kwargs) -> None:
+    """From here on the worker's row in `portal.heartbeats` says that it lives."""
+    from portal.heartbeats import Pulse  # noqa: PLC0415 -- needs the app registry
+
+    pulse = Pulse(sender.hostname)
+    pulse.start()
+    worker_shutting_down.connect(lambda **_: pulse.stop(), weak=False)

@@ -27,6 +27,9 @@ USE_X_FORWARDED_HOST = False
 SECRET_KEY = env.secret("SECRET_KEY")
 GATEHOUSE_KEYS = env.secret("GATEHOUSE_KEYS", "")
 
+# Whoever reads /metrics from another machine brings it.
+METRICS_TOKEN = env.secret("METRICS_TOKEN", "")
+
 # Where connections may lead although it is not the public internet: "10.20.0.0/16:443,8443".
 ALLOWED_OUTBOUND_NETWORKS = env.text("ALLOWED_OUTBOUND_NETWORKS", "").split()
 OUTBOUND_CA_FILE = env.text("OUTBOUND_CA_FILE", "") or None
@@ -126,6 +129,8 @@ DATABASES["default"]["HOST"] = (
 DATABASES["default"]["OPTIONS"]["options"] = (
     "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=15000"
 )
+# A server that takes the connection and says nothing is given up as well.
+DATABASES["default"]["OPTIONS"].setdefault("connect_timeout", 5)
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "django_cache"}}
 
 # Sign-in: local accounts by e-mail; nobody signs up, people are invited.
@@ -181,7 +186,7 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 CSRF_FAILURE_VIEW = "portal.errors.csrf_failure"
 
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_HSTS_PRELOAD = HTTPS
@@ -226,6 +231,7 @@ CELERY_BEAT_SCHEDULE = {
     "close-open-attempts": {"task": "portal.tasks.close_open_attempts", "schedule": 30.0},
     "end-former-values": {"task": "connections.tasks.end_former_values", "schedule": 300.0},
     "remind-of-expiry": {"task": "connections.tasks.remind_of_expiry", "schedule": 3600.0},
+    "note-beat": {"task": "portal.tasks.note_beat", "schedule": 30.0, "options": {"expires": 60}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 if CELERY_BROKER_URL.startswith("filesystem:"):
@@ -258,9 +264,9 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"chosen": {"()": "portal.log_lines.formatter"}},
     "filters": {"no_trace_of_refusals": {"()": "portal.log_filters.NoTraceOfRefusals"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "chosen"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
         "django": {"handlers": [], "propagate": True},
@@ -269,6 +275,8 @@ LOGGING = {
         # At DEBUG this one prints parameters, and urllib3 prints addresses with their query.
         "django.db.backends": {"level": "INFO"},
         "urllib3": {"level": "INFO"},
-        "uvicorn.access": {"level": "CRITICAL"},
+        # The server's own lines are written like all others.
+        "uvicorn": {"handlers": [], "propagate": True},
+        "uvicorn.access": {"handlers": [], "level": "CRITICAL"},
     },
 }

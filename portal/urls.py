@@ -2,11 +2,12 @@
 
 from django.urls import include, path
 
-from portal import health
+from portal import health, metrics_page
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics_page.show, name="metrics"),
     path("accounts/", include("allauth.urls")),
     path("", include("portal.projects.urls")),
     path("", include("portal.agents.urls")),

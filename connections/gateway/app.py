@@ -20,7 +20,7 @@ from connections.gateway.open_streams import OpenStreams
 from connections.gateway.patience import Patience
 from connections.gateway.threads import Threads
 from connections.gateway.together import Together
-from portal import installation
+from portal import installation, metrics
 from portal.audit.context import current_request
 from portal.audit.log import Committer
 from portal.outbound.client import Client
@@ -49,7 +49,7 @@ class Gateway:
     @property
     def committer(self) -> Committer:
         if self._committer is None:
-            self._committer = Committer()
+            self._committer = Committer(metrics.commit_failed, metrics.rows_committed)
         return self._committer
 
     async def __call__(self, scope, receive, send) -> None:
@@ -59,7 +59,7 @@ class Gateway:
             await self._serve(Exchange(scope, receive, send))
 
     async def _lifespan(self, receive, send) -> None:
-        watching: asyncio.Task | None = None
+        watching: list[asyncio.Task] = []
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
@@ -67,15 +67,23 @@ class Gateway:
                 if refusal:
                     await send({"type": "lifespan.startup.failed", "message": f"gatehouse: {refusal}"})
                     return
-                watching = asyncio.create_task(self.streams.watch())
+                watching = [asyncio.create_task(each) for each in (self.streams.watch(), self._measure())]
                 serving.append(self)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                watching.cancel()
+                for task in watching:
+                    task.cancel()
                 serving.remove(self)
                 await self.close()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+    async def _measure(self) -> None:
+        """What is open and what waits, once a second, so that no call has to count itself in and out."""
+        while True:
+            waiting = self._committer.waiting if self._committer else 0
+            metrics.open_now(*self.streams.counted(), rows_waiting=waiting)
+            await asyncio.sleep(1.0)
 
     async def close(self) -> None:
         await self.client.close()

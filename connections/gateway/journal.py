@@ -9,6 +9,7 @@ from connections.gateway.exchange import Exchange
 from connections.gateway.refusals import Refused
 from connections.gateway.spelling import Asked, Spelling
 from connections.models import Connection
+from portal import metrics
 from portal.agents.models import AgentKey
 from portal.audit import log
 from portal.audit.events import CALL, CALL_REFUSED, Event, Outcome
@@ -57,8 +58,9 @@ class Journal:
 
     def ended(self, outcome: Outcome, reason: str = "") -> None:
         """The outcome's row, within a second. Without an attempt (a refused call) it is the call's only row."""
+        seconds = self._counted(outcome, _kind(self.asked), reason)
         measured = {
-            "duration": round((time.monotonic() - self._began) * 1000),
+            "duration": round(seconds * 1000),
             "bytes_in": self._exchange.bytes_in,
             "bytes_out": self._exchange.bytes_out,
             "status": self.status,
@@ -73,7 +75,14 @@ class Journal:
 
     def answered_here(self, method: str) -> None:
         """One row for what needs no credential: the card, the consent status."""
+        self._counted(Outcome.SUCCEEDED, "about")
         self._note(CALL, Outcome.SUCCEEDED, {"method": method})
+
+    def _counted(self, outcome: Outcome, kind: str, reason: str = "") -> float:
+        """Counts the call, and returns the seconds that it took."""
+        seconds = time.monotonic() - self._began
+        metrics.call_ended(outcome.value, self.connection.auth_method if self.connection else "", kind, seconds, reason)
+        return seconds
 
     def _note(self, event: Event, outcome: Outcome, more: dict) -> None:
         self._gateway.committer.outcome(log.row_of(event, self._actor(), outcome=outcome, **self._columns(), **more))
@@ -92,6 +101,12 @@ class Journal:
             "request_id": self._exchange.request_id,
         }
         return known | (_spelled(self.asked) if self.asked else {})
+
+
+def _kind(asked: Asked | None) -> str:
+    if asked is None:
+        return "unread"
+    return "stream" if asked.spelling.streams else "plain"
 
 
 def _spelled(asked: Asked) -> dict:

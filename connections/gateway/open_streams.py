@@ -37,6 +37,11 @@ class OpenStreams:
         finally:
             del self._open[work]
 
+    def counted(self) -> tuple[int, int]:
+        """How many (plain calls, streams) are open."""
+        streams = sum(stream.admitted.asked.spelling.streams for stream in self._open.values())
+        return len(self._open) - streams, streams
+
     def carries_credential(self, carries: bool) -> None:
         """Whether the call of the current task also ends with what its credential was made from.
 

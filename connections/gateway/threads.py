@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,10 @@ class Threads:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="gateway")
 
     async def run(self, work: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, work, arguments)
+        """What `work` returns; its log lines carry the request's id."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, contextvars.copy_context().run, _guarded, work, arguments
+        )
 
     def close(self, seconds: float = 2.0) -> None:
         """Ends the threads, and their database connections with them."""

@@ -220,13 +220,15 @@ class Committer:
     KEPT_OUTCOMES = 10_000
     LAST_USE_SECONDS = 60.0
 
-    def __init__(self, on_failure: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, on_failure: Callable[[], None] = lambda: None, on_commit: Callable[[int], None] = lambda rows: None
+    ) -> None:
         self._waiting: deque[_Entry] = deque()
         self._wake = threading.Condition()
         self._urgent = False
         self._stopping = False
         self._last_uses: dict[uuid.UUID, float] = {}
-        self._on_failure = on_failure
+        self._on_failure, self._on_commit = on_failure, on_commit
         self._thread = threading.Thread(target=self._run, name="log-committer", daemon=True)
         self._thread.start()
 
@@ -240,6 +242,11 @@ class Committer:
 
     def outcome(self, row: dict, used: Iterable[uuid.UUID] = ()) -> None:
         self._put(_Entry(row, tuple(used), None), urgent=False)
+
+    @property
+    def waiting(self) -> int:
+        """How many rows are not committed yet; those of a commit under way are not counted."""
+        return len(self._waiting)
 
     def close(self, seconds: float = 5.0) -> None:
         """Writes what waits and ends the thread."""
@@ -287,6 +294,7 @@ class Committer:
         for entry in batch:
             if entry.done:
                 entry.done.set_result(None)
+        self._on_commit(count)
 
     def _write(self, batch: list[_Entry]) -> tuple[Writer, int]:
         with transaction.atomic():
