@@ -1,4 +1,4 @@
-"""How a log record is written: as a line for people, or as one JSON object. Named by LOGGING, before the apps are there.
+"""How a log record is written: as a line for people, or as one JSON object. LOGGING names it before the apps are there.
 
 Both carry the request's id and pass `portal.redaction`. In JSON an exception is its type and its frames: its text, and
 the values it was about, stay out.

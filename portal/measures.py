@@ -25,7 +25,7 @@ LONGEST = 2.0
 KEPT = 5.0
 
 _registered: list[Callable[[], Iterable[Measure]]] = []
-_due: dict[str, Callable[[], models.QuerySet]] = {}
+_due: dict[str, tuple[Callable[[], models.QuerySet], str]] = {}
 
 
 def register(measure: Callable[[], Iterable[Measure]]) -> None:
@@ -33,9 +33,9 @@ def register(measure: Callable[[], Iterable[Measure]]) -> None:
         _registered.append(measure)
 
 
-def register_due(work: str, times: Callable[[], models.QuerySet]) -> None:
-    """`times` gives the moments since which work of this name is due: `Grant.objects.values_list("due_at")`."""
-    _due[work] = times
+def register_due(work: str, rows: Callable[[], models.QuerySet], since: str) -> None:
+    """`rows` gives those that are due now; `since` is the column that says since when."""
+    _due[work] = (rows, since)
 
 
 def of_database() -> list[Measure]:
@@ -83,11 +83,10 @@ def _keys() -> list[Measure]:
 
 
 def _oldest_due() -> list[Measure]:
-    waiting = [({"work": work}, _age_of_oldest(times())) for work, times in _due.items()]
+    waiting = [({"work": work}, _age_of_oldest(rows(), since)) for work, (rows, since) in _due.items()]
     return [Measure("gatehouse_due_work_seconds", "How long the oldest work that is due has waited.", waiting)]
 
 
-def _age_of_oldest(times: models.QuerySet) -> float:
-    [column] = times.query.values_select
-    age = times.aggregate(age=Now() - Min(column))["age"]
+def _age_of_oldest(rows: models.QuerySet, since: str) -> float:
+    age = rows.aggregate(age=Now() - Min(since))["age"]
     return max(0.0, age.total_seconds()) if age else 0.0
