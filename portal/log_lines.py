@@ -34,16 +34,14 @@ def formatter() -> logging.Formatter:
 class Line(logging.Formatter):
     """Time, level, logger, message, and the request's id where there is one; a traceback in the lines below."""
 
-    def __init__(self) -> None:
-        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 -- logging's name
-        record.message = message_of(record).translate(_CONTROLS)
-        request_id = request_of(record)
-        return super().formatMessage(record) + (f" ({request_id})" if request_id else "")
-
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        request_id = request_of(record)
+        parts = [self.formatTime(record), record.levelname, record.name, message_of(record).translate(_CONTROLS)]
+        lines = [" ".join([*parts, f"({request_id})"] if request_id else parts)]
+        error = _raised(record)
+        if error is not None:
+            lines.append(self.formatException((type(error), error, error.__traceback__)))
+        return redacted("\n".join(lines))
 
 
 class JsonObject(logging.Formatter):

@@ -70,7 +70,8 @@ def parts() -> list[Part]:
     until = time.monotonic() + LONGEST
     asked, queued = database.begin(), queue.begin()
     ring = _key_ring()
-    return [*_of_database(asked, until, ring), ring, _broker(queued, until)]
+    stored, *rest = _of_database(asked, until, ring)
+    return [stored, ring, *rest, _broker(queued, until)]
 
 
 def is_ready(found: list[Part]) -> bool:

@@ -10,11 +10,13 @@ MASK = "[redacted]"
 # Names whose value is a secret wherever it stands: in a query, a form, a header, JSON, or a printed dict.
 _NAMES = (
     "client_secret|client_assertion|code_verifier|access_token|refresh_token|id_token|assertion|credential_value|"
-    "password|passwd|api[_-]?key|x-api-key|secret_key|secret|token|set-cookie|cookie|sessionid|csrfmiddlewaretoken"
+    "password|passwd|api[_-]?key|x-api-key|secret_key|secret|token|sessionid|csrfmiddlewaretoken"
 )
 # Ordinary words as well: "state: active" and "code: 404" stay readable.
 _WORDS = "code|state"
-_VALUE = r"""(?:"[^"\n]*"?|'[^'\n]*'?|(?:(?!%26|%22|%27)[^\s&"'<>,;)\]}])+)"""
+# Also behind an encoded ? or &, as in `next=%2Fcallback%3Fcode%3D…`.
+_BEGINS = r"(?:(?<![\w-])|(?<=%[0-9A-F]{2})|(?<=%25[0-9A-F]{2}))"
+_VALUE = r"""(?:"[^"\n]*"?|'[^'\n]*'?|(?:(?!%26|%2526|%22|%27)[^\s&"'<>,;)\]}])+)"""
 
 _SHAPES = re.compile(
     rf"""
@@ -24,8 +26,9 @@ _SHAPES = re.compile(
     | (?P<ring_key>   (?<![\w-])[\w-]{{43}}=(?![\w=]) )
     | (?P<scheme>     \b(?:Bearer|Basic)(?:\s+|%20|\+)) (?P<scheme_value>[^\s"',;<>&]+)
     | (?P<in_url>     ://[^\s/:@]*:)(?P<url_password>[^\s/@]+)(?=@)
-    | (?P<named>      (?<![\w-])(?: (?:{_NAMES})["']?\s*(?:=|:|%3D|%3A)\s*
-                                | (?:{_WORDS})(?:["']\s*:\s*|=|%3D) ))(?P<named_value>{_VALUE})
+    | (?P<cookies>    \bCookie["']?\s*[:=]\s*["']?)(?P<cookies_value>[^\n"']+)
+    | (?P<named>      {_BEGINS}(?: (?:(?:{_NAMES})["']?\s*(?:=|:|%(?:25)?3[DA])\s*)+
+                              | (?:{_WORDS})(?:["']\s*:\s*|=|%(?:25)?3D) ))(?P<named_value>{_VALUE})
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -37,7 +40,7 @@ def redacted(text: str) -> str:
 
 
 def _masked(found: re.Match) -> str:
-    kept = found["scheme"] or found["in_url"] or found["named"] or ""
+    kept = found["scheme"] or found["in_url"] or found["cookies"] or found["named"] or ""
     value = found["named_value"] or ""
     quote = value[0] if value[:1] in ('"', "'") else ""
     return f"{kept}{quote}{MASK}{quote}"

@@ -43,7 +43,7 @@ def _broker() -> Finding:
 
 def _seen(who: str, age: timedelta | None, remedy: str) -> Finding:
     if age is None:
-        return broken(who, "It has never been seen.", remedy)
+        return broken(who, "It has never been seen.", f"{remedy} If it has just started, ask again in a minute.")
     if age > heartbeats.LATELY:
         return broken(who, f"It was last seen {round(age.total_seconds())} seconds ago.", remedy)
     return ok(who, f"It was seen {round(age.total_seconds())} seconds ago.")

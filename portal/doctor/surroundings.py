@@ -67,13 +67,13 @@ def _proxy() -> Finding:
     if trusts and not counted:
         return look(
             "proxy",
-            "A proxy is trusted for the scheme, but TRUSTED_PROXY_COUNT is 0: sign-in limits count the proxy's address.",
+            "A proxy is trusted for the scheme, but TRUSTED_PROXY_COUNT is 0: sign-in limits count only the proxy.",
             "Set TRUSTED_PROXY_COUNT to how many proxies append to X-Forwarded-For.",
         )
     if counted and not settings.HTTPS:
         return look(
             "proxy",
-            "TRUSTED_PROXY_COUNT is set although PUBLIC_URL is http: whoever reaches the process can choose his address.",
+            "TRUSTED_PROXY_COUNT is set although PUBLIC_URL is http: a client could choose its own address.",
             "Set it only behind a proxy that overwrites X-Forwarded-For.",
         )
     return ok("proxy", "The headers of a proxy are trusted." if trusts else "No header of a proxy is trusted.")

@@ -22,6 +22,8 @@ def examine(host: str) -> Iterator[Finding]:
 
 
 def _names(host: str) -> Finding:
+    if names.is_literal(host):
+        return ok("names", f"{host} is an address, so no name was looked up; --host looks one up.")
     try:
         found = names.lookups().submit(names.ask, host, 443).result(DNS_SECONDS)
     except NoAnswer:
