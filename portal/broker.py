@@ -2,8 +2,6 @@
 
 import os
 
-from django.conf import settings
-
 from portal.celery import app
 
 CONNECT_SECONDS = 2
@@ -11,9 +9,13 @@ CONNECT_SECONDS = 2
 
 def answers() -> bool:
     """Whether the broker takes a connection and speaks. May hang as long as the broker does."""
-    folders = settings.CELERY_BROKER_TRANSPORT_OPTIONS
-    if "data_folder_out" in folders:
-        return os.access(folders["data_folder_out"], os.R_OK | os.W_OK | os.X_OK)
+    try:
+        # Reading the settings for the first time makes the folders of a queue that is one.
+        folder = (app.conf.broker_transport_options or {}).get("data_folder_out")
+    except OSError:
+        return False
+    if folder:
+        return os.access(folder, os.R_OK | os.W_OK | os.X_OK)
     with app.connection_for_write() as broker:
         broker.connect_timeout = CONNECT_SECONDS
         try:

@@ -9,6 +9,8 @@ from celery.signals import beat_init, setup_logging, worker_init, worker_ready, 
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
+logger = logging.getLogger(__name__)
+
 app = Celery("gatehouse")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
@@ -20,7 +22,10 @@ def make_queue_folders(sender: Celery, **_kwargs) -> None:
     options = sender.conf.broker_transport_options or {}
     for name in ("data_folder_in", "data_folder_out", "control_folder"):
         if name in options:
-            Path(options[name]).mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                Path(options[name]).mkdir(mode=0o700, parents=True, exist_ok=True)
+            except OSError as error:
+                logger.error("The queue's folder in GATEHOUSE_VAR can't be made: %s", error.strerror)
 
 
 @setup_logging.connect

@@ -17,13 +17,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from connections.models import Connection, Health
 from consent.models import Grant
 from portal import heartbeats, installation, measures, metrics
-from portal.audit.events import Outcome
 from portal.heartbeats import Heartbeat, Kind
 from portal.looks import Look
 from portal.metrics import Measure
 from tests import factories, worlds
 from tests.fakes.server import listening_socket, url_of
-from tests.gateway.conftest import rpc
 from tests.journeys.conftest import _environment
 from tests.test_invariants import imported, sources
 
@@ -143,35 +141,6 @@ def test_a_measure_that_fails_is_left_out_and_the_others_stay(transactional_db, 
 def _fails() -> list[Measure]:
     Heartbeat.objects.extra(where=["no_such_column = 1"]).count()
     return []
-
-
-@pytest.mark.django_db(transaction=True)
-def test_calls_are_counted_by_outcome_method_and_kind(line):
-    before = values(metrics.page([]).decode())
-    assert "result" in line.post(rpc()).json()
-    line.post(rpc("SendStreamingMessage"))
-    line.post(rpc(), headers={"authorization": "Bearer nobody"})
-    line.get("/.well-known/agent-card.json")
-    until = time.monotonic() + 5
-    while (after := values(metrics.page([]).decode())).get(("gatehouse_log_commit_rows_sum",), 0) - before.get(
-        ("gatehouse_log_commit_rows_sum",), 0
-    ) < 6 and time.monotonic() < until:
-        time.sleep(0.05)
-
-    def grown(*key: str) -> float:
-        return after.get(key, 0) - before.get(key, 0)
-
-    method = line.connection.auth_method
-    # Labels in the order of their names: auth_method, kind, outcome.
-    assert grown("gatehouse_gateway_calls_total", method, "plain", Outcome.SUCCEEDED) == 1
-    assert grown("gatehouse_gateway_calls_total", method, "stream", Outcome.SUCCEEDED) == 1
-    assert grown("gatehouse_gateway_calls_total", method, "about", Outcome.SUCCEEDED) == 1
-    assert (
-        sum(grown("gatehouse_gateway_calls_total", "none", kind, "not_permitted") for kind in ("unread", "plain")) == 1
-    )
-    assert grown("gatehouse_gateway_problems_total", "agent_key_malformed") == 1
-    assert grown("gatehouse_gateway_call_seconds_count", "plain") >= 1
-    assert grown("gatehouse_log_commit_rows_sum") >= 6
 
 
 def test_counting_a_call_takes_a_few_microseconds():
