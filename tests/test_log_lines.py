@@ -3,6 +3,7 @@
 Most is looked at where it matters, in the output of real processes: a web server, a worker, a command.
 """
 
+import asyncio
 import json
 import logging
 import os
@@ -14,13 +15,15 @@ from pathlib import Path
 
 import httpx
 import pytest
+from honcho.environ import parse_procfile
 
+from connections.gateway.threads import Threads
 from portal.audit.context import current_request
 from portal.log_lines import JsonObject, Line
 from portal.redaction import MASK, redacted
 from tests.fakes.canaries import CANARIES, PLAIN, WORD
 from tests.gateway.second import second_gateway
-from tests.journeys.conftest import _environment
+from tests.journeys.conftest import _await, _environment, _free_url
 
 ROOT = Path(__file__).resolve().parent.parent
 each_format = pytest.mark.parametrize("log_format", ["line", "json"])
@@ -28,6 +31,7 @@ each_format = pytest.mark.parametrize("log_format", ["line", "json"])
 LOUD = """
 import django, logging
 django.setup()
+from connections.gateway.threads import Threads
 from portal.audit.context import current_request
 from tests.fakes.canaries import CANARIES, PLAIN
 current_request.set("req_of_this_test")
@@ -189,3 +193,35 @@ def test_a_worker_writes_no_secret(log_format, tmp_path):
         assert PLAIN not in said
         failure = next(each for each in objects(said) if each["logger"] == "celery.app.trace" and "exception" in each)
         assert failure["exception"]["type"] == "builtins.ValueError"
+
+
+def test_every_line_of_the_procfiles_web_process_is_an_object(transactional_db, tmp_path):
+    """Those of the server that starts several processes, and has not loaded the portal, as well."""
+    url = _free_url()
+    environment = _environment(url, "http://127.0.0.1:1", tmp_path)
+    environment |= {"LOG_FORMAT": "json", "WEB_CONCURRENCY": "2", "PORT": url.rpartition(":")[2], "GATEHOUSE_DEMO": "0"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    command = parse_procfile((ROOT / "Procfile").read_text()).processes["web"]
+    output = tmp_path / "output"
+    with output.open("w") as sink:
+        server = subprocess.Popen(["sh", "-c", f"exec {command}"], env=environment, cwd=ROOT, stdout=sink, stderr=sink)
+        try:
+            _await(f"{url}/readyz")
+        finally:
+            server.terminate()
+            server.wait(20)
+    written = objects(output.read_text())
+    assert len({each["process"] for each in written}) >= 2
+    assert any("parent process" in each["message"] for each in written)
+
+
+def test_work_in_a_thread_of_the_gateway_knows_its_request():
+    async def ask() -> str:
+        current_request.set("req_of_the_call")
+        return await threads.run(current_request.get)
+
+    threads = Threads(1)
+    try:
+        assert asyncio.run(ask()) == "req_of_the_call"
+    finally:
+        threads.close()

@@ -22,6 +22,7 @@ from portal.looks import Look
 from portal.metrics import Measure
 from tests import factories, worlds
 from tests.fakes.server import listening_socket, url_of
+from tests.gateway.second import second_gateway
 from tests.journeys.conftest import _environment
 from tests.test_invariants import imported, sources
 
@@ -157,6 +158,16 @@ def test_counting_a_call_takes_a_few_microseconds():
 def test_one_module_alone_knows_the_library():
     knowing = [str(p.relative_to(ROOT)) for p in sources() if any("prometheus" in n for n in imported(p.read_text()))]
     assert knowing == ["portal/metrics.py"]
+
+
+def test_a_database_that_hangs_is_shown_as_such_in_time(transactional_db, tmp_path):
+    installation.verify()
+    with second_gateway(tmp_path / "output") as second, second.door.frozen():
+        began = time.monotonic()
+        found = values(httpx.get(f"{second.url}/metrics", timeout=20).text)
+        assert time.monotonic() - began < 4
+    assert found["gatehouse_part_up", "database"] == 0 and ("gatehouse_grants", "active") not in found
+    assert ("gatehouse_log_rows_waiting",) in found
 
 
 # Several processes.
