@@ -143,7 +143,9 @@ def main() -> None:
         portal=os.environ.get("PUBLIC_URL", PORTAL).rstrip("/"),
         roles_in=_file("DEMO_ROLES_FILE"),
     )
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    # One process whatever WEB_CONCURRENCY says: uvicorn would read it, and its tasks are kept in memory.
+    options = {"log_level": "warning", "access_log": False, "timeout_graceful_shutdown": 1, "workers": 1}
+    uvicorn.run(app, host="127.0.0.1", port=port, **options)
 
 
 def _file(name: str) -> Path | None:
