@@ -19,7 +19,7 @@ from portal.installation import Installation
 from portal.looks import Look, NoAnswerYet
 
 # Seconds. Whoever asks gives up after three or more, and would then know nothing.
-LONGEST = 2.0
+LONGEST = 1.5
 BROKER_KEPT = 10.0
 
 
