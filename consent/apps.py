@@ -7,12 +7,11 @@ class ConsentConfig(AppConfig):
     def ready(self) -> None:
         from connections import troubleshooting  # noqa: PLC0415 -- needs the app registry
         from consent import events  # noqa: F401, PLC0415 -- declares the log's tags
+        from consent.measures import of_grants  # noqa: PLC0415
         from consent.models import SEALED  # noqa: PLC0415
         from consent.troubleshooting import ENTRIES  # noqa: PLC0415
-        from portal import sealed  # noqa: PLC0415
+        from portal import measures, sealed  # noqa: PLC0415
 
         troubleshooting.add(ENTRIES)
         sealed.register(*SEALED)
-        from consent.measures import of_grants  # noqa: PLC0415
-        from portal import measures  # noqa: PLC0415
         measures.register(of_grants)

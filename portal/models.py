@@ -2,8 +2,8 @@
 
 from portal.agents.models import Agent, AgentKey, SpeakingPermission
 from portal.audit.models import ChangeCounter, LastUse, LogKey, LogRow
-from portal.identities.models import Audience, Identity, IdentitySource, IdentityToken, SigningKey
 from portal.heartbeats import Heartbeat
+from portal.identities.models import Audience, Identity, IdentitySource, IdentityToken, SigningKey
 from portal.installation import Installation
 from portal.projects.models import Invitation, Project, RoleAssignment
 from portal.users import User
