@@ -11,7 +11,7 @@ from portal.projects.roles import Role
 from portal.users import User
 from tests import factories
 
-pytest_plugins = ["tests.fakes.fixtures"]
+pytest_plugins = ["tests.fakes.fixtures", "tests.distribution"]
 
 
 def pytest_collection_modifyitems(items) -> None:
