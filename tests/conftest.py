@@ -29,7 +29,6 @@ def pytest_collection_modifyitems(items) -> None:
 def forget_keys() -> None:
     """Keys that a process keeps in memory; each test has a database, and so keys, of its own."""
     vault._by_id.clear()
-    log._keys.clear()
     log._current_key.clear()
 
 
