@@ -15,7 +15,7 @@ help: ## say what can be made
 run: $(RUNTIME) ## start the demo on this machine: database, portal, worker; PORT=8080 for another port
 	@exec $(LAUNCH) run
 
-test: $(TOOLS) ## run the tests; T="tests/vault -x" for some of them
+test: $(TOOLS) ## run the tests, in two processes; T="tests/vault -x" for some of them, in one
 	@exec $(LAUNCH) test $(T)
 
 lint: $(TOOLS) ## check style, formatting and the layers of imports

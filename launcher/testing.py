@@ -19,6 +19,7 @@ _AT_ONCE = 8
 def test(checkout: Path, arguments: list[str]) -> int:
     """Run pytest with the arguments; returns its exit code.
 
+    Without a path among them pytest runs everything, and shares the cores: tests/distribution.py says how.
     GATEHOUSE_TEST_DURABLE=1 keeps fsync on, for a test that pulls the plug.
     """
     with test_environment(checkout) as environment:

@@ -1,6 +1,7 @@
 """How a run of the whole suite shares the cores: file by file, the longest first, the delicate last and alone.
 
-`make test T="-n 0"` keeps everything in one process; `-n 3` takes three.
+`make test T="-n 0"` keeps everything in one process; `-n 3` takes three. Each process must find the same tests in the
+same order: what is given to `parametrize` is no set.
 """
 
 import os
@@ -12,7 +13,7 @@ from xdist.workermanage import WorkerController
 
 MOST = 2  # processes, as on the machine of the checks; what more of them do to the clocks below was never tried
 
-# Begun first, so that no process has one of them left when the others have ended.
+# Five seconds and more. Begun first, so that no process has one of them left when the others have ended.
 LONGEST = (
     "tests/consent/test_refresh_races.py",
     "tests/test_permissions.py",
@@ -24,6 +25,12 @@ LONGEST = (
     "tests/gateway/test_owners.py",
     "tests/audit/test_committer.py",
     "tests/journeys/test_agent_framework.py",
+    "tests/launcher/test_postgres.py",
+    "tests/gateway/test_speaking.py",
+    "tests/demo/test_endpoint.py",
+    "tests/launcher/test_exec.py",
+    "tests/gateway/test_projects_apart.py",
+    "tests/gateway/test_keys.py",
 )
 
 # Files, or tests of them, that nothing else may run beside: measured against the clock within a fraction of a
