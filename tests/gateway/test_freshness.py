@@ -100,9 +100,11 @@ class calling:  # noqa: N801 -- reads as a verb
 
 @pytest.fixture(scope="module")
 def second(shared_database, django_db_blocker, tmp_path_factory):
-    with django_db_blocker.unblock(), second_gateway(tmp_path_factory.mktemp("second") / "output") as running:
-        with override_settings(PUBLIC_URL=running.url):
+    with django_db_blocker.unblock():
+        place = tmp_path_factory.mktemp("second")
+        with second_gateway(place / "output") as running, override_settings(PUBLIC_URL=running.url):
             yield running
+        # After its end: it writes the outcomes of the last calls a quarter of a second later.
         call_command("flush", verbosity=0, interactive=False)
 
 
