@@ -14,12 +14,16 @@ from tests import factories
 pytest_plugins = ["tests.fakes.fixtures", "tests.distribution"]
 
 
+def pytest_configure() -> None:
+    """CI installs a Chromium and must not skip."""
+    if not shutil.which("chromium") and os.environ.get("GATEHOUSE_REQUIRE_BROWSER") == "1":
+        raise pytest.UsageError("No Chromium is installed, and GATEHOUSE_REQUIRE_BROWSER forbids to skip.")
+
+
 def pytest_collection_modifyitems(items) -> None:
-    """Browser tests say that they are skipped where there is no Chromium; CI installs one and must not skip."""
+    """Browser tests say that they are skipped where there is no Chromium."""
     if shutil.which("chromium"):
         return
-    if os.environ.get("GATEHOUSE_REQUIRE_BROWSER") == "1":
-        raise pytest.UsageError("No Chromium is installed, and GATEHOUSE_REQUIRE_BROWSER forbids to skip.")
     for item in items:
         if item.get_closest_marker("browser"):
             item.add_marker(pytest.mark.skip(reason="no Chromium is installed here"))

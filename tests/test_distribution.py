@@ -43,14 +43,16 @@ ALONE = ("test_a.py", "test_c.py::test_two")
 def run(tmp_path_factory):
     """Run a suite of six files as ours is run: what it prints, and file, process, begin and end of each test."""
 
-    def start(*arguments: str) -> tuple[str, list]:
+    def start(*arguments: str, **more: str) -> tuple[str, list]:
         place = tmp_path_factory.mktemp("suite")
         (place / "pytest.ini").write_text("[pytest]\ntestpaths = .\n")
         (place / "conftest.py").write_text(CONFTEST.replace("__ALONE__", repr(ALONE)))
         for name in FILES:
             (place / name).write_text(TESTS)
-        ours = ["-n", "auto", "--no-loadscope-reorder", "-p", "tests.distribution", "-p", "no:django"]
-        command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", *ours, *arguments]
+        for name, text in more.items():
+            (place / f"{name}.py").write_text(text)
+        ours = ["-n", "auto", "--no-loadscope-reorder", "--max-worker-restart=0", "-p", "tests.distribution"]
+        command = [sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:django", *ours, *arguments]
         unnested = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=place, env=unnested, capture_output=True, text=True, timeout=60)
         return done.stdout, [json.loads(line) for line in (place / "noted").read_text().splitlines()]
@@ -98,6 +100,12 @@ def test_what_needs_the_machine_for_itself_begins_when_everything_else_has_ended
 def test_a_choice_with_little_beside_what_runs_alone_ends_too(run, chosen):
     said, noted = run("-k", chosen)
     assert f"{len(noted)} passed" in said.splitlines()[-1]
+
+
+def test_a_process_that_dies_ends_the_run_and_its_test_is_named(run):
+    said, _ = run(test_dies="import os\ndef test_last_words(): os._exit(1)\n")
+    assert "crashed while running 'test_dies.py::test_last_words'" in said
+    assert "1 failed" in said.splitlines()[-1]
 
 
 def test_a_part_that_is_named_is_run_in_this_process(run):
