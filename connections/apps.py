@@ -5,13 +5,20 @@ class ConnectionsConfig(AppConfig):
     name = "connections"
 
     def ready(self) -> None:
-        """Tells the storey below what this one adds: a panel, words, what is searched, sealed and measured."""
-        from connections import events, explaining, finding, secrets  # noqa: F401, PLC0415 -- needs the app registry
+        """Tells the storey below what this one adds: a panel, words, what is searched, sealed, measured and used."""
+        from connections import (  # noqa: PLC0415 -- needs the app registry
+            events,  # noqa: F401 -- declares the log's tags
+            explaining,
+            finding,
+            identity_uses,
+            secrets,
+        )
         from connections import measures as own_measures  # noqa: PLC0415
         from connections.agent_panel import GivenConnections  # noqa: PLC0415
         from portal import measures, sealed  # noqa: PLC0415
         from portal.agents import panels  # noqa: PLC0415
         from portal.audit import reasons  # noqa: PLC0415
+        from portal.identities import uses  # noqa: PLC0415
         from portal.search import found  # noqa: PLC0415
 
         panels.register(GivenConnections())
@@ -19,3 +26,4 @@ class ConnectionsConfig(AppConfig):
         found.register(finding.connections)
         sealed.register(*secrets.columns())
         measures.register(own_measures.of_connections)
+        uses.register(identity_uses.of_project, identity_uses.of_audience)

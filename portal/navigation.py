@@ -36,10 +36,12 @@ PORTAL_PAGES = [
         of_portal=True,
         also=("portal-role", "portal-invitation", "portal-pe"),
     ),
+    Page("Home", "Identities", "fingerprint", "portal-identities", Permission.AUDIENCE_WRITE, of_portal=True),
 ]
 PAGES = [
     Page("Build", "Agents", "bot", "agents", Permission.AGENT_READ, also=("agent",)),
     Page("Build", "Tools", "wrench", "tools", Permission.CONNECTION_READ, also=("connection",)),
+    Page("Build", "Identities", "fingerprint", "identities", Permission.AGENT_READ, also=("identity",)),
     Page("Operate", "Access log", "document-table", "access-log", Permission.LOG_READ),
     Page(
         "Operate",

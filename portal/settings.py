@@ -232,6 +232,7 @@ CELERY_BEAT_SCHEDULE = {
     "end-former-values": {"task": "connections.tasks.end_former_values", "schedule": 300.0},
     "remind-of-expiry": {"task": "connections.tasks.remind_of_expiry", "schedule": 3600.0},
     "note-beat": {"task": "portal.tasks.note_beat", "schedule": 30.0, "options": {"expires": 60}},
+    "rotate-signing-key": {"task": "portal.tasks.rotate_signing_key", "schedule": 3600.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 if CELERY_BROKER_URL.startswith("filesystem:"):

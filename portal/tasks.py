@@ -7,6 +7,7 @@ from django.conf import settings
 
 from portal import heartbeats
 from portal.audit import log
+from portal.identities import signing_keys
 
 
 @shared_task
@@ -26,3 +27,9 @@ def note_beat() -> None:
 def answer_doctor() -> None:
     """`manage.py doctor` waits for this row."""
     heartbeats.note(heartbeats.Kind.DOCTOR, "doctor")
+
+
+@shared_task
+def rotate_signing_key() -> bool:
+    """The portal's own issuer gets another key when its present one is old enough."""
+    return signing_keys.rotate_when_older(timedelta(days=settings.SIGNING_KEY_DAYS))

@@ -10,6 +10,7 @@ urlpatterns = [
     path("metrics", metrics_page.show, name="metrics"),
     path("accounts/", include("allauth.urls")),
     path("", include("portal.projects.urls")),
+    path("", include("portal.identities.urls")),
     path("", include("portal.agents.urls")),
     path("", include("portal.access_log.urls")),
     path("", include("portal.search.urls")),

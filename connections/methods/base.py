@@ -153,8 +153,9 @@ class AuthMethod:
     panel_template: ClassVar[str | None] = None
     # True where `credential` and `renew` may wait for somebody else, such as a provider that refreshes a token.
     may_wait: ClassVar[bool] = False
-    # True where the endpoint sees another identity once an agent is published.
+    # True where the endpoint sees the calling agent's identity, or the project's: a token for `settings["audience"]`.
     acts_as_agent: ClassVar[bool] = False
+    acts_as_project: ClassVar[bool] = False
 
     def check_secrets(self, entered: Sequence["NewSecret"]) -> dict[tuple[str, int, str], str]:
         """What is wrong with the secrets of the form: {(field, position, "name" or "value"): sentence}.

@@ -55,6 +55,10 @@ class IdentitySource(models.Model):
     class Meta:
         app_label = "portal"
 
+    @property
+    def is_proved_by_host(self) -> bool:
+        return Proof(self.proof).is_of_host
+
     def binding(self, token_endpoint: str) -> vault.Binding:
         return vault.Binding(
             table="portal.identitysource",
