@@ -195,6 +195,7 @@ def _rows_of(world: World) -> list[str]:
         type(world.connection).objects.filter(project=world.project).order_by("pk"),
         world.project.role_assignments.order_by("pk"),
         world.project.invitations.order_by("pk"),
+        world.project.identities.order_by("pk"),
         Given.objects.filter(agent__project=world.project).order_by("pk"),
         Given.objects.filter(connection__project=world.project).order_by("pk"),
     )

@@ -14,6 +14,8 @@ from consent.models import Block, ConsentRequest, Grant
 from portal.agents.models import Agent
 from portal.audit import events, log
 from portal.audit.models import LogRow
+from portal.identities import audiences, roster
+from portal.identities.models import Identity
 from portal.projects.invitations import digest_of
 from portal.projects.models import Invitation, Project, RoleAssignment
 from portal.projects.roles import Permission, Role
@@ -37,6 +39,7 @@ class World:
     grant: Grant
     asking: ConsentRequest
     block: Block
+    identity: Identity
     on_portal: dict[str, object]
 
     def named_in_addresses(self) -> dict[str, object]:
@@ -56,6 +59,7 @@ class World:
             "grant": self.grant.id,
             "asking": self.asking.id,
             "block": self.block.id,
+            "identity": self.identity.id,
         }
 
     def addresses_of(self, route: "Route") -> dict[str, object]:
@@ -93,8 +97,12 @@ def make(name: str, mark: str = "") -> World:
     log.record(events.PROJECT_CHANGED, log.Actor.of(owner), project=project, details={"changed": mark})
     row = LogRow.objects.filter(project_id=project.id).latest("id")
     consented = _consented(connection, agent, person)
+    identity = roster.shared_by_agents(project)
+    Identity.objects.filter(pk=identity.pk).update(name=f"Identity {mark}")
     on_portal = _on_portal(name, owner)
-    return World(project, person, agent, connection, assignment, invitation, token, row, *consented, on_portal)
+    return World(
+        project, person, agent, connection, assignment, invitation, token, row, *consented, identity, on_portal
+    )
 
 
 def _consented(connection: Connection, agent: Agent, person: User) -> tuple[Grant, ConsentRequest, Block]:
@@ -115,6 +123,7 @@ def _on_portal(name: str, owner: User) -> dict[str, object]:
         "invitation": _invite("ike@contoso.example", None, owner, f"portal-token-of-{name}").id,
         "person": someone.id,
         "row": LogRow.objects.filter(project_id=None).latest("id").uid,
+        "audience": audiences.enter(f"api://{name}", ["https://hr.contoso.example"], "", owner).id,
     }
 
 

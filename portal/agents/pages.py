@@ -12,6 +12,8 @@ from portal.agents import panels
 from portal.agents.keys import LIVE_KEYS
 from portal.agents.models import Agent, AgentKey, SpeakingPermission
 from portal.audit.models import LastUse
+from portal.identities import roster
+from portal.identities.models import Identity, Source
 from portal.projects.models import Project
 
 WARN = timedelta(days=14)
@@ -43,6 +45,7 @@ class AgentRow:
     live_keys: int
     last_used: datetime | None
     counts: tuple[int, ...]
+    waits_for: str = ""
 
     @property
     def speaking(self) -> SpeakingPermission | None:
@@ -58,6 +61,7 @@ def rows_of(project: Project) -> list[AgentRow]:
         .order_by("name")
     )
     used = last_uses(key.id for agent in agents for key in agent.keys.all())
+    waiting = _waiting(project)
     counted = [panel.counts(project) for panel in panels.panels()]
     return [
         AgentRow(
@@ -65,9 +69,20 @@ def rows_of(project: Project) -> list[AgentRow]:
             agent.live_keys,
             max((used[key.id] for key in agent.keys.all() if key.id in used), default=None),
             tuple(counts.get(agent.id, 0) for counts in counted),
+            waiting.get(agent.id, ""),
         )
         for agent in agents
     ]
+
+
+def _waiting(project: Project) -> dict[UUID, str]:
+    """Published agent to the identity that nobody has made for it yet."""
+    source = Source(roster.source_of(project).kind)
+    if source == Source.PORTAL:
+        return {}
+    ready = project.identities.filter(source=source, kind=Identity.Kind.AGENT).exclude(client_id="")
+    published = project.agents.filter(published_at__isnull=False).exclude(id__in=ready.values("agent_id"))
+    return {agent.id: roster.name_of_own(project, agent.name) for agent in published}
 
 
 def key_rows(agent: Agent) -> list[KeyRow]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.agents import key_views, speaking_views, views
+from portal.agents import key_views, publishing_views, speaking_views, views
 
 _AGENTS = "projects/<str:project>/agents/"
 _AGENT = f"{_AGENTS}<str:agent>/"
@@ -14,6 +14,8 @@ urlpatterns = [
     path(f"{_AGENT}disable/", views.disable, name="agent-disable"),
     path(f"{_AGENT}enable/", views.enable, name="agent-enable"),
     path(f"{_AGENT}delete/", views.delete, name="agent-delete"),
+    path(f"{_AGENT}publish/", publishing_views.publish, name="agent-publish"),
+    path(f"{_AGENT}take-back-publishing/", publishing_views.take_back, name="agent-unpublish"),
     path(f"{_AGENT}keys/", key_views.agent_keys, name="agent-keys"),
     path(f"{_AGENT}keys/new/", key_views.make_key, name="agent-key-new"),
     path(f"{_AGENT}keys/<uuid:key>/revoke/", key_views.revoke_key, name="agent-key-revoke"),

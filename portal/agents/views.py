@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal.agents import pages, registering
+from portal.agents import identity_card, pages, registering
 from portal.agents.forms import DescriptionForm, RegisterForm
 from portal.agents.models import Agent
 from portal.agents.panels import panels
@@ -53,7 +53,9 @@ def own_path(path: str, project: Project) -> str | None:
 @require_safe
 @requires(Permission.AGENT_READ)
 def agent(request: HttpRequest, project: Project, agent: str) -> HttpResponse:
-    return render(request, "agents/agent.html", page_context(request, agent_of(project, agent)) | {"tab": "overview"})
+    found = agent_of(project, agent)
+    context = page_context(request, found) | {"tab": "overview", "card": identity_card.of(found)}
+    return render(request, "agents/agent.html", context)
 
 
 def page_context(request: HttpRequest, agent: Agent) -> dict:
@@ -71,6 +73,7 @@ def page_context(request: HttpRequest, agent: Agent) -> dict:
         "people": permission.people.order_by("name") if permission else (),
         "ended_speaking": None if permission else getattr(agent, "speaking", None),
         "may_change": may_change(request.access, agent),
+        "may_publish": request.access.allows(Permission.AGENT_PUBLISH),
         "may_let_speak": request.access.allows(Permission.SPEAKING_WRITE),
         **pages.keys_context(agent),
     }

@@ -24,7 +24,11 @@ def shared_by_agents(project: Project, source: Source | None = None) -> Identity
 
 def own_of_agent(project: Project, agent_id: uuid.UUID, agent_name: str, source: Source | None = None) -> Identity:
     """What an agent of the project has once it is published."""
-    return _of(project, Kind.AGENT, f"{project.name}-{agent_name}-AgentIdentity", source, agent_id)
+    return _of(project, Kind.AGENT, name_of_own(project, agent_name), source, agent_id)
+
+
+def name_of_own(project: Project, agent_name: str) -> str:
+    return f"{project.name}-{agent_name}-AgentIdentity"
 
 
 def managed_of(project: Project, source: Source | None = None) -> Identity:
