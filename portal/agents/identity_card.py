@@ -29,8 +29,8 @@ class IdentityCard:
 
     @property
     def waits(self) -> bool:
-        """A published agent whose identity nobody has made yet; its calls as an identity fail."""
-        return self.agent.is_published and self.own is not None and not self.own.is_set_up
+        """Nobody has made the identity yet that the agent's calls need: a published one says so before it calls."""
+        return not self.now.is_set_up and (self.agent.is_published or bool(self.uses))
 
     @property
     def shared_by(self) -> list[str]:

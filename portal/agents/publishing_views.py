@@ -32,7 +32,7 @@ def publish(request: HttpRequest, project: Project, agent: str) -> HttpResponse:
         except setting_up.NoTenant:
             form.add_error(None, "Set the blueprint of the project first, or publish without IDs.")
         else:
-            messages.success(request, _published(found))
+            _tell(request, found)
             return redirect("agent", project.name, found.name)
     source = roster.source_of(project)
     card = identity_card.with_own(found)
@@ -49,11 +49,12 @@ def _publish(agent: Agent, form: PublishForm, by: User) -> None:
         publishing.publish(agent, by)
 
 
-def _published(agent: Agent) -> str:
+def _tell(request: HttpRequest, agent: Agent) -> None:
     own = publishing.identity_of(agent)
     if own.is_set_up:
-        return f"{agent.name} is published. It acts as {own.name} from its next call on."
-    return f"{agent.name} is published. It waits for its identity: enter the IDs of {own.name}."
+        messages.success(request, f"{agent.name} is published. It acts as {own.name} from its next call on.")
+    else:
+        messages.warning(request, f"{agent.name} is published. It waits for its identity: enter the IDs of {own.name}.")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

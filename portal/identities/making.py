@@ -14,7 +14,7 @@ from portal.identities.entra import EXCHANGE
 from portal.identities.models import IdentitySource, Proof
 
 GRAPH = "https://graph.microsoft.com/beta"
-SPONSOR = "https://graph.microsoft.com/v1.0/users/<object ID of the person who answers for it>"
+SPONSOR = "https://graph.microsoft.com/v1.0/users/<object ID of a sponsor>"
 APP_ID, OBJECT_ID = "<appId of the blueprint>", "<id of the blueprint>"
 
 
@@ -34,7 +34,7 @@ def of_blueprint(source: IdentitySource) -> list[Step]:
     return [
         Step(
             "Sign in as an application",
-            _sign_in("<appId of an administrator's application>", tenant),
+            _sign_in("<appId of your application>", tenant),
             "Its permissions: AgentIdentityBlueprint.Create, AgentIdentityBlueprintPrincipal.Create and "
             "AgentIdentityBlueprint.AddRemoveCreds.All. Signed in as a person, the Azure CLI gets 403.",
         ),
@@ -97,8 +97,10 @@ def _credential(proof: Proof, tenant: str, project: str) -> Step:
 
 def _sign_in(app_id: str, tenant: str) -> str:
     return (
-        f"az login --service-principal --allow-no-subscriptions --tenant {_word(tenant)} \\\n"
-        f"  --username {_word(app_id)} --password '<its client secret>'"
+        f"az login --service-principal --allow-no-subscriptions \\\n"
+        f"  --tenant {_word(tenant)} \\\n"
+        f"  --username {_word(app_id)} \\\n"
+        f"  --password '<its client secret>'"
     )
 
 
@@ -108,7 +110,8 @@ def _post(path: str, body: dict) -> str:
 
 def _rest(method: str, path: str, body: dict) -> str:
     return (
-        f"az rest --method {method} --url {_word(f'{GRAPH}/{path}')} \\\n"
+        f"az rest --method {method} \\\n"
+        f"  --url {_word(f'{GRAPH}/{path}')} \\\n"
         f"  --headers 'OData-Version=4.0' 'Content-Type=application/json' \\\n"
         f"  --body {shlex.quote(json.dumps(body, indent=2))}"
     )

@@ -43,7 +43,6 @@ def _switching(project: Project, source: IdentitySource, kind: Source) -> dict:
     return {
         "project": project,
         "kind": kind,
-        "now": Source(source.kind),
         "uses": uses.of_project(project),
         "rows": now,
         "has_blueprint": bool(source.blueprint),
