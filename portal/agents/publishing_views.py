@@ -23,8 +23,8 @@ def publish(request: HttpRequest, project: Project, agent: str) -> HttpResponse:
     found = agent_of(project, agent)
     if found.is_published:
         return redirect("agent", project.name, found.name)
-    form = PublishForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    form = PublishForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         try:
             _publish(found, form, request.user)
         except setting_up.IdTaken:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from portal.identities.entra import EXCHANGE
 from portal.identities.models import IdentitySource, Proof
+from portal.identities.proofs import GUID
 
 GRAPH = "https://graph.microsoft.com/beta"
 SPONSOR = "https://graph.microsoft.com/v1.0/users/<object ID of a sponsor>"
@@ -85,6 +86,8 @@ def _credential(proof: Proof, tenant: str, project: str) -> Step:
         body = {"keyCredentials": [key | {"displayName": f"Gatehouse, {project}"}]}
         return Step("Add the certificate", _rest("patch", place, body), "The private key stays with you and here.")
     of_file = proof == Proof.TOKEN_FILE
+    # An issuer names the tenant by its id only.
+    tenant = tenant if GUID.fullmatch(tenant) else "<tenant ID>"
     body = {
         "name": f"gatehouse-{project}",
         "issuer": "<OIDC issuer of the cluster>" if of_file else f"https://login.microsoftonline.com/{tenant}/v2.0",

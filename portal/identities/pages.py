@@ -64,16 +64,19 @@ def rows_of(project: Project) -> list[IdentityRow]:
     kind = Source(roster.source_of(project).kind)
     roster.shared_by_agents(project, kind)
     roster.managed_of(project, kind)
-    for agent in project.agents.filter(published_at__isnull=False):
-        roster.own_of_agent(project, agent.id, agent.name, kind)
+    agents = list(project.agents.order_by("name"))
+    have = set(project.identities.filter(source=kind, kind=Kind.AGENT).values_list("agent_id", flat=True))
+    for agent in agents:
+        if agent.is_published and agent.id not in have:
+            roster.own_of_agent(project, agent.id, agent.name, kind)
     order = {Kind.SHARED: 0, Kind.PROJECT: 1, Kind.AGENT: 2}
     found = sorted(identities(project).filter(source=kind), key=lambda one: (order[one.kind], one.name))
     known = uses.of_project(project)
-    return [row_of(identity, known) for identity in found]
+    return [row_of(identity, known, agents) for identity in found]
 
 
-def row_of(identity: Identity, known: list[Use] | None = None) -> IdentityRow:
-    return IdentityRow(identity, uses.agents_of(identity), uses.of_identity(identity, known))
+def row_of(identity: Identity, known: list[Use] | None = None, agents: list | None = None) -> IdentityRow:
+    return IdentityRow(identity, uses.agents_of(identity, agents), uses.of_identity(identity, known, agents))
 
 
 def identities(project: Project):

@@ -49,20 +49,20 @@ def of_agent(project: Project, agent: UUID) -> list[Use]:
     return [use for use in of_project(project) if use.as_agent and agent in use.agents]
 
 
-def of_identity(identity: Identity, known: Sequence[Use] | None = None) -> list[Use]:
-    """`known` are those of the project, where somebody has asked already."""
+def of_identity(identity: Identity, known: Sequence[Use] | None = None, agents: Sequence | None = None) -> list[Use]:
+    """`known` and `agents` are all those of the project, where somebody has asked already."""
     known = of_project(identity.project) if known is None else known
     if identity.kind == Identity.Kind.PROJECT:
         return [use for use in known if not use.as_agent]
-    acting = {agent.id for agent in agents_of(identity)}
+    acting = {agent.id for agent in agents_of(identity, agents)}
     return [use for use in known if use.as_agent and acting & use.agents]
 
 
-def agents_of(identity: Identity) -> list:
+def agents_of(identity: Identity, agents: Sequence | None = None) -> list:
     """The agents that act as it now, by name."""
-    agents = identity.project.agents.order_by("name")
+    agents = identity.project.agents.order_by("name") if agents is None else agents
     if identity.kind == Identity.Kind.SHARED:
-        return list(agents.filter(published_at=None))
+        return [agent for agent in agents if not agent.is_published]
     if identity.kind == Identity.Kind.AGENT:
-        return list(agents.filter(pk=identity.agent_id, published_at__isnull=False))
+        return [agent for agent in agents if agent.is_published and agent.id == identity.agent_id]
     return list(agents)
