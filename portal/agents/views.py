@@ -12,6 +12,7 @@ from portal.agents.forms import DescriptionForm, RegisterForm
 from portal.agents.models import Agent
 from portal.agents.panels import panels
 from portal.agents.permission import agent_of, changes_agent, may_change
+from portal.identities.models import Source
 from portal.projects.access import requires
 from portal.projects.models import Project
 from portal.projects.roles import Permission
@@ -126,7 +127,12 @@ def delete(request: HttpRequest, project: Project, agent: Agent) -> HttpResponse
         messages.success(request, f"{agent.name} is deleted. Its keys no longer work.")
         return redirect("agents", project.name)
     error = f"Type {agent.name} exactly, then choose Delete." if request.method == "POST" else ""
-    consequences = [_keys_stop(agent), *_what_stops(agent), "The access log keeps its rows. This can't be undone."]
+    consequences = [
+        _keys_stop(agent),
+        *_what_stops(agent),
+        *_left_in_entra(agent),
+        "The access log keeps its rows. This can't be undone.",
+    ]
     extra = {"confirm_word": agent.name, "confirm_error": error}
     return _ask(request, agent, f"Delete {agent.name}?", consequences, "Delete", **extra)
 
@@ -141,6 +147,14 @@ def _keys_stop(agent: Agent) -> str:
 
 def _what_stops(agent: Agent) -> list[str]:
     return [sentence for panel in panels() for sentence in panel.what_stops(agent)]
+
+
+def _left_in_entra(agent: Agent) -> list[str]:
+    names = agent.identities.filter(source=Source.ENTRA).exclude(client_id="").values_list("name", flat=True)
+    return [
+        f"Its identity {name} stays in Microsoft Entra with its roles until somebody deletes it there."
+        for name in names
+    ]
 
 
 def _ask(request: HttpRequest, agent: Agent, title: str, consequences: list[str], action: str, **extra) -> HttpResponse:

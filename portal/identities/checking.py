@@ -46,9 +46,9 @@ def check(identity: Identity, audience: str, by: User) -> Checked:
     try:
         token = tokens.access_token(identity, audience, (), beyond=kept.generation if kept else None)
     except tokens.TokenUnavailable as refusal:
-        finish(Outcome.FAILED, reason=refusal.code)
+        finish(Outcome.FAILED, reason=refusal.code, details=json.dumps(details))
         return Checked(audience, refusal.code)
-    finish(Outcome.SUCCEEDED)
+    finish(Outcome.SUCCEEDED, details=json.dumps(details))
     return Checked(audience, "", claims_of(token.value.reveal()), token.obtained_at, token.expires_at)
 
 

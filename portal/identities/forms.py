@@ -17,7 +17,7 @@ DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 # What Entra reads as "whoever signs in", not as a tenant.
 NO_TENANT = frozenset({"common", "organizations", "consumers"})
 CODE = {"autocomplete": "off", "spellcheck": "false", "autocapitalize": "off", "data-code": True}
-ID_TAKEN = "This client ID is in use on this portal already. An identity has one owner: enter the ID of another one."
+ID_TAKEN = "This client ID is in use on this portal already, and it can have one owner only. Enter another one."
 
 
 class IdField(forms.CharField):

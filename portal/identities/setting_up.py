@@ -23,7 +23,7 @@ OF_BLUEPRINT = (Identity.Kind.SHARED, Identity.Kind.AGENT)
 
 
 class IdTaken(Exception):
-    """Another identity of this portal has the client id; whose it is, is not said."""
+    """Another identity or blueprint of this portal has the client id; whose it is, is not said."""
 
 
 class NoTenant(Exception):
@@ -63,9 +63,13 @@ def choose_source(project: Project, kind: Source, by: User) -> None:
 
 
 def set_blueprint(project: Project, entered: Blueprint, by: User, *, clearing: bool = False) -> None:
-    """Raises WouldClear unless `clearing`, and NeedsRole where what the host is would be used in another way."""
+    """Raises WouldClear unless `clearing`, IdTaken, and NeedsRole where the host would speak for another blueprint.
+
+    A blueprint has one project: whoever can prove it gets tokens of all its agent identities.
+    """
     with changes.announced():
         source = _locked(project)
+        _check_free(entered.blueprint, project=project)
         moved = (source.tenant, source.blueprint) != (entered.tenant, entered.blueprint)
         refitted = moved or source.proof != entered.proof
         if entered.proof.is_of_host and (refitted or source.host_identity != entered.host_identity):
@@ -94,7 +98,7 @@ def enter_ids(identity: Identity, client_id: str, principal_id: str, by: User) -
         source = _locked(identity.project)
         if not source.tenant or not source.blueprint:
             raise NoTenant
-        _take_id(identity, client_id)
+        _check_free(client_id, identity=identity)
         _set_ids(identity, source.tenant, client_id, principal_id, by)
         _log(events.IDENTITY_SET_UP, identity, by)
 
@@ -105,7 +109,7 @@ def allot(project: Project, proof: Proof, tenant: str, client_id: str, principal
     with changes.announced():
         source = _locked(project)
         identity = roster.managed_of(project, Source.ENTRA)
-        _take_id(identity, client_id)
+        _check_free(client_id, identity=identity)
         source.project_proof = proof
         source.save()
         _set_ids(identity, tenant, client_id, principal_id, by)
@@ -162,11 +166,15 @@ def _seal(source: IdentitySource, value: str, by: User) -> None:
     source.proof_set_at, source.proof_set_by = timezone.now(), by
 
 
-def _take_id(identity: Identity, client_id: str) -> None:
-    """A tenant has several spellings (its names and its id), so the tables' own constraint is not enough."""
+def _check_free(client_id: str, *, identity: Identity | None = None, project: Project | None = None) -> None:
+    """For this identity, or as this project's blueprint. Raises IdTaken.
+
+    A tenant has several spellings (its names and its id), so the tables' own constraint is not enough.
+    """
     Installation.objects.select_for_update().first()
-    others = Identity.objects.filter(source=identity.source, client_id=client_id).exclude(pk=identity.pk)
-    if others.exists():
+    identities = Identity.objects.filter(source=Source.ENTRA, client_id=client_id)
+    blueprints = IdentitySource.objects.filter(blueprint=client_id)
+    if identities.exclude(pk=identity and identity.pk).exists() or blueprints.exclude(project=project).exists():
         raise IdTaken
 
 

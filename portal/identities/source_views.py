@@ -8,7 +8,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from portal.identities import making, pages, roster, setting_up, uses
-from portal.identities.forms import BlueprintForm, SourceForm
+from portal.identities.forms import ID_TAKEN, BlueprintForm, SourceForm
 from portal.identities.models import IdentitySource, Proof, Source
 from portal.projects.access import access_of, requires
 from portal.projects.models import Project
@@ -67,9 +67,12 @@ def blueprint(request: HttpRequest, project: Project) -> HttpResponse:
             )
         except setting_up.WouldClear as question:
             return render(request, "identities/clearing.html", _clearing(project, form, question))
-        messages.success(request, "The blueprint is saved.")
-        wants_value = not form.entered.proof.is_of_host and not roster.source_of(project).proof_value
-        return redirect("identity-blueprint" if wants_value else "identities", project.name)
+        except setting_up.IdTaken:
+            form.add_error("blueprint", ID_TAKEN)
+        else:
+            messages.success(request, "The blueprint is saved.")
+            wants_value = not form.entered.proof.is_of_host and not roster.source_of(project).proof_value
+            return redirect("identity-blueprint" if wants_value else "identities", project.name)
     context = {
         "project": project,
         "source": source,

@@ -253,6 +253,18 @@ def test_a_client_id_of_another_project_is_refused_without_naming_anybody(browse
     assert "fabrikam" not in answer.content.decode()
 
 
+def test_a_blueprint_of_another_project_is_refused_without_naming_anybody(browse, mia, ana, of_entra):
+    other = factories.make_project("fabrikam-secret-project")
+    setting_up.choose_source(other, Source.ENTRA, ana)
+    taken = "aaaaaaaa-0000-0000-0000-000000000002"
+    setting_up.set_blueprint(other, setting_up.Blueprint(TENANT, taken, setting_up.Proof.CLIENT_SECRET), ana)
+    answer = browse(mia).post(f"{LIST}blueprint/", ENTERED | {"blueprint": taken, "secret": SECRET})
+    assert answer.status_code == 422
+    assert "in use on this portal already" in text_of(answer)
+    assert "fabrikam" not in answer.content.decode() and SECRET not in answer.content.decode()
+    assert IdentitySource.objects.get(project=of_entra).blueprint == BLUEPRINT
+
+
 def test_the_projects_managed_identity_is_asked_of_the_owner_of_the_portal(browse, mia, ana, of_entra):
     managed = roster.managed_of(of_entra)
     text = text_of(browse(mia).get(at(managed)))

@@ -145,6 +145,11 @@ def test_ids_that_another_identity_has_publish_nothing(browse, mia, ana, bot, of
     assert published(other) and not published(bot)
 
 
+def test_deleting_an_agent_says_that_its_identity_stays_in_entra(browse, ana, mia, bot, of_entra):
+    browse(mia).post(PUBLISH, {"client_id": CLIENT, "principal_id": PRINCIPAL})
+    assert f"Its identity {OWN} stays in Microsoft Entra" in text_of(browse(ana).get(f"{BOT}delete/"))
+
+
 def test_an_agent_of_another_project_can_not_be_published(browse, ana, eve, bot):
     for page in (PUBLISH, TAKE_BACK):
         assert browse(eve).post(page).status_code == 404

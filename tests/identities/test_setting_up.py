@@ -128,9 +128,14 @@ def test_a_client_id_has_one_owner_whatever_the_tenant_is_called(shared, mia, an
     setting_up.enter_ids(shared, CLIENT, PRINCIPAL, mia)
     other = factories.make_project("fabrikam")
     setting_up.choose_source(other, Source.ENTRA, ana)
-    setting_up.set_blueprint(other, replace(ENTERED, tenant="contoso.onmicrosoft.com"), ana)
-    with pytest.raises(IdTaken):
-        setting_up.enter_ids(roster.shared_by_agents(other), CLIENT, PRINCIPAL, ana)
+    elsewhere = replace(ENTERED, tenant="contoso.onmicrosoft.com")
+    for taken in (BLUEPRINT, CLIENT):
+        with pytest.raises(IdTaken):
+            setting_up.set_blueprint(other, replace(elsewhere, blueprint=taken), ana)
+    setting_up.set_blueprint(other, replace(elsewhere, blueprint="aaaaaaaa-0000-0000-0000-000000000002"), ana)
+    for taken in (BLUEPRINT, CLIENT):
+        with pytest.raises(IdTaken):
+            setting_up.enter_ids(roster.shared_by_agents(other), taken, PRINCIPAL, ana)
     with pytest.raises(IdTaken):
         setting_up.allot(other, Proof.MANAGED_IDENTITY, TENANT, CLIENT, PRINCIPAL, ana)
     setting_up.enter_ids(shared, CLIENT, PRINCIPAL, mia)
