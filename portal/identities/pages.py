@@ -104,7 +104,8 @@ def what_to_assign(identity: Identity, used: list[Use]) -> str:
         f"Issuer: {issuer_of(identity)}",
     ]
     if identity.source == Source.PORTAL:
-        lines.append(f"Its tokens are verified by {issuer.issuer()}/jwks.json; sub and oid are the principal ID.")
+        lines.append(f"Keys of the issuer: {issuer.metadata()['jwks_uri']}")
+        lines.append("In its tokens, sub and oid are the principal ID.")
     audiences = sorted({use.audience for use in used if use.audience})
     return "\n".join([*lines, *(f"Audience: {audience}" for audience in audiences)])
 

@@ -71,6 +71,17 @@ def test_the_projects_identity_is_used_by_the_connections_that_act_as_the_projec
     assert "hr-agent" not in text_of(browse(ben).get(at(roster.shared_by_agents(project))))
 
 
+def test_what_is_given_to_all_agents_is_called_as_shared_until_every_agent_is_published(
+    browse, ben, ana, project, bot, acting
+):
+    factories.make_connection(project, name="hr-agent", auth_method="as-agent", credential=None, given_to_all=True)
+    shared = roster.shared_by_agents(project)
+    assert "hr-agent" in text_of(browse(ben).get(at(shared)))
+    publishing.publish(bot, ana)
+    assert "hr-agent" not in text_of(browse(ben).get(at(shared)))
+    assert "hr-agent" in text_of(browse(ben).get(at(publishing.own_of(bot))))
+
+
 def test_a_failing_identity_says_for_what_since_when_why_and_who_must_act(browse, ben, project):
     shared = roster.shared_by_agents(project)
     now = timezone.now()

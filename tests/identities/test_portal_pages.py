@@ -170,7 +170,12 @@ def test_only_an_owner_of_the_portal_opens_its_lists(browse, project, role, page
     owner_here = factories.make_member(project, Role.OWNER)
     factories.give(owner_here, role)
     assert browse(owner_here).get(f"{PORTAL}{page}").status_code == 403
-    assert "Identities" not in text_of(browse(owner_here).get("/")).partition("Home")[0]
+    assert browse(owner_here).post(f"{PORTAL}{page}", HR | ALLOTTED).status_code in {403, 405}
+
+
+def test_the_lists_stand_in_the_pane_of_whoever_may_open_them(browse, ana, ben):
+    assert PORTAL in browse(ana).get("/").content.decode()
+    assert PORTAL not in browse(ben).get("/").content.decode()
 
 
 def test_an_endpoint_finds_the_keys_by_the_issuers_address(db):
