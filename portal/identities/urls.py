@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.identities import portal_views, public_views, source_views, views
+from portal.identities import audience_views, host_views, public_views, source_views, views
 
 _IDENTITIES = "projects/<str:project>/identities/"
 _IDENTITY = f"{_IDENTITIES}<uuid:identity>/"
@@ -18,17 +18,17 @@ urlpatterns = [
     path(f"{_IDENTITY}check/", views.check, name="identity-check"),
     path(f"{_IDENTITY}disable/", views.disable, name="identity-disable"),
     path(f"{_IDENTITY}enable/", views.enable, name="identity-enable"),
-    path(_PORTAL, portal_views.list_audiences, name="portal-identities"),
-    path(f"{_PORTAL}audiences/new/", portal_views.new_audience, name="portal-identities-audience-new"),
-    path(f"{_PORTAL}audiences/<uuid:audience>/", portal_views.edit_audience, name="portal-identities-audience"),
+    path(_PORTAL, audience_views.list_audiences, name="portal-identities"),
+    path(f"{_PORTAL}audiences/new/", audience_views.new_audience, name="portal-identities-audience-new"),
+    path(f"{_PORTAL}audiences/<uuid:audience>/", audience_views.edit_audience, name="portal-identities-audience"),
     path(
         f"{_PORTAL}audiences/<uuid:audience>/remove/",
-        portal_views.remove_audience,
+        audience_views.remove_audience,
         name="portal-identities-audience-remove",
     ),
-    path(f"{_PORTAL}managed/", portal_views.list_managed, name="portal-identities-managed"),
-    path(f"{_PORTAL}managed/<str:project>/", portal_views.allot, name="portal-identities-allot"),
-    path(f"{_PORTAL}managed/<str:project>/take-back/", portal_views.take_back, name="portal-identities-take-back"),
-    path(f"{_PORTAL}keys/", portal_views.list_keys, name="portal-identities-keys"),
-    path(f"{_PORTAL}keys/rotate/", portal_views.rotate, name="portal-identities-keys-rotate"),
+    path(f"{_PORTAL}managed/", host_views.list_managed, name="portal-identities-managed"),
+    path(f"{_PORTAL}managed/<str:project>/", host_views.allot, name="portal-identities-allot"),
+    path(f"{_PORTAL}managed/<str:project>/take-back/", host_views.take_back, name="portal-identities-take-back"),
+    path(f"{_PORTAL}keys/", host_views.list_keys, name="portal-identities-keys"),
+    path(f"{_PORTAL}keys/rotate/", host_views.rotate, name="portal-identities-keys-rotate"),
 ]

@@ -1,6 +1,4 @@
-"""The portal owner's lists: audiences, what of the host is allotted to projects, the issuer's signing keys."""
-
-from uuid import UUID
+"""What of the portal's host projects may be, and the keys of the portal's own issuer: the owner's pages."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -10,96 +8,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.audit import log
-from portal.identities import audiences, issuer, roster, setting_up, signing_keys, uses
-from portal.identities.forms import ID_TAKEN, AllotForm, AudienceForm
-from portal.identities.models import Audience, Identity, IdentitySource, Proof, Source
-from portal.projects.access import requires
+from portal.identities import issuer, roster, setting_up, signing_keys, uses
+from portal.identities.audience_views import frame, owner_only
+from portal.identities.forms import ID_TAKEN
+from portal.identities.models import Identity, IdentitySource, Proof, Source
+from portal.identities.portal_forms import AllotForm
 from portal.projects.models import Project
-from portal.projects.roles import Permission
 from portal.templatetags import moments
-
-owner_only = requires(Permission.AUDIENCE_WRITE, on_portal=True)
-
-
-def frame(tab: str) -> dict:
-    """The tabs of the portal owner's pages."""
-    allotted = Identity.objects.filter(kind=Identity.Kind.PROJECT, source=Source.ENTRA).exclude(client_id="")
-    tabs = [
-        ("audiences", "Audiences", "portal-identities", Audience.objects.count()),
-        ("managed", "Managed identities", "portal-identities-managed", allotted.count()),
-        ("keys", "Signing keys", "portal-identities-keys", None),
-    ]
-    return {
-        "tabs": [{"label": label, "url": reverse(to), "count": n, "current": key == tab} for key, label, to, n in tabs]
-    }
-
-
-@require_safe
-@owner_only
-def list_audiences(request: HttpRequest) -> HttpResponse:
-    rows = [{"audience": one, "uses": uses.of_audience(one)} for one in Audience.objects.order_by("name")]
-    return render(request, "identities/portal/audiences.html", frame("audiences") | {"rows": rows})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@owner_only
-def new_audience(request: HttpRequest) -> HttpResponse:
-    form = AudienceForm(request.POST or None)
-    if form.is_valid():
-        try:
-            made = audiences.enter(**form.cleaned_data, by=request.user)
-        except audiences.AlreadyListed:
-            form.add_error("name", "This audience is listed already. Edit its origins instead.")
-        else:
-            messages.success(request, f"{made.name} is listed. Projects can use it at once.")
-            return redirect("portal-identities")
-    return _audience_form(request, form, "List an audience", "The audience was not listed.")
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@owner_only
-def edit_audience(request: HttpRequest, audience: UUID) -> HttpResponse:
-    found = get_object_or_404(Audience, pk=audience)
-    form = AudienceForm(request.POST or None, audience=found)
-    if form.is_valid():
-        audiences.change(found, by=request.user, **form.cleaned_data)
-        messages.success(request, f"{found.name} is changed. An origin that was taken off the list gets no token.")
-        return redirect("portal-identities")
-    return _audience_form(request, form, f"Edit {found.name}", "The audience was not changed.", found)
-
-
-def _audience_form(request: HttpRequest, form, title: str, refusal: str, found: Audience | None = None) -> HttpResponse:
-    context = {"form": form, "title": title, "refusal": refusal, "audience": found}
-    return render(request, "identities/portal/audience.html", context, status=422 if form.is_bound else 200)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@owner_only
-def remove_audience(request: HttpRequest, audience: UUID) -> HttpResponse:
-    found = get_object_or_404(Audience, pk=audience)
-    if request.method == "POST":
-        audiences.remove(found, request.user)
-        messages.success(request, f"{found.name} is no longer listed. No token is made for it.")
-        return redirect("portal-identities")
-    context = {
-        "title": f"Remove {found.name}?",
-        "consequences": [
-            _what_stops(found),
-            "No token is made for it any more. One that an endpoint has already got works there until it ends.",
-        ],
-        "action_label": "Remove",
-        "appearance": "destructive",
-        "cancel_url": reverse("portal-identities"),
-    }
-    return render(request, "confirm.html", context)
-
-
-def _what_stops(audience: Audience) -> str:
-    names = [f"{use.connection} of {use.project}" for use in uses.of_audience(audience)]
-    if not names:
-        return "No connection uses it."
-    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
-    return f"The next call gets an error through: {shown}."
 
 
 @require_safe
