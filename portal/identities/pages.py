@@ -60,7 +60,10 @@ def explained(code: str) -> reasons.Explanation:
 
 
 def rows_of(project: Project) -> list[IdentityRow]:
-    """The identities of the present source: shared, the project's, then those of agents by name."""
+    """The identities of the present source: shared, the project's, then those of agents by name.
+
+    One that was only named, for the page that asks whether to publish, is left out.
+    """
     kind = Source(roster.source_of(project).kind)
     roster.shared_by_agents(project, kind)
     roster.managed_of(project, kind)
@@ -72,7 +75,8 @@ def rows_of(project: Project) -> list[IdentityRow]:
     order = {Kind.SHARED: 0, Kind.PROJECT: 1, Kind.AGENT: 2}
     found = sorted(identities(project).filter(source=kind), key=lambda one: (order[one.kind], one.name))
     known = uses.of_project(project)
-    return [row_of(identity, known, agents) for identity in found]
+    rows = [row_of(identity, known, agents) for identity in found]
+    return [row for row in rows if row.agents or row.identity.is_set_up or row.identity.kind != Kind.AGENT]
 
 
 def row_of(identity: Identity, known: list[Use] | None = None, agents: list | None = None) -> IdentityRow:

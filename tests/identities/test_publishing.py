@@ -101,6 +101,7 @@ def test_with_entra_the_question_shows_the_commands_and_takes_the_ids(browse, mi
     page = client.get(PUBLISH).content.decode()
     assert "servicePrincipals/microsoft.graph.agentIdentity" in page
     assert OWN in page and BLUEPRINT in page
+    assert OWN not in text_of(client.get("/projects/contoso-support/identities/"))
     client.post(PUBLISH, {"client_id": CLIENT, "principal_id": PRINCIPAL})
     assert published(bot)
     assert publishing.identity_of(bot).client_id == CLIENT
