@@ -17,6 +17,7 @@ from portal.agents import publishing
 from portal.agents.models import Agent
 from portal.identities import audiences, claims, roster, tokens
 from portal.identities.models import Identity
+from portal.identities.pages import portal_owners
 from portal.outbound.errors import OutboundError
 from portal.projects.models import Project
 
@@ -107,7 +108,7 @@ class MicrosoftEntra(AuthMethod):
         return {
             "audiences": audiences.usable_at(endpoint) if endpoint else [],
             "origin": _origin(endpoint),
-            "listers": audiences.who_can_list(),
+            "listers": portal_owners(),
             "identities": self.identities(project),
         }
 
@@ -160,6 +161,7 @@ class ProjectManagedIdentity(MicrosoftEntra):
         "underlying service."
     )
     foundry_auth_type = "ProjectManagedIdentity"
+    acts_as_project = True
 
     def identity(self, connection: Connection, agent: Agent | None) -> Identity:
         return roster.managed_of(connection.project)

@@ -12,8 +12,6 @@ from portal.identities import events
 from portal.identities.models import Audience
 from portal.outbound import policy
 from portal.outbound.errors import OutboundError
-from portal.projects.models import RoleAssignment
-from portal.projects.roles import Permission, roles_with
 from portal.users import User
 
 
@@ -51,13 +49,6 @@ def usable_at(url: str) -> list[Audience]:
     except OutboundError:
         return []
     return list(Audience.objects.filter(origins__contains=[origin]).order_by("name"))
-
-
-def who_can_list() -> list[User]:
-    """The people whom somebody can ask for another audience."""
-    roles = roles_with(Permission.AUDIENCE_WRITE)
-    owners = RoleAssignment.objects.current().filter(project=None, role__in=roles, user__is_active=True)
-    return list(User.objects.filter(role_assignments__in=owners).distinct().order_by("name")[:5])
 
 
 def enter(name: str, origins: Sequence[str], description: str, by: User) -> Audience:
