@@ -26,4 +26,11 @@ SECRETS_CLEARED = Event(
 )
 CARD_CONFIRMED = Event("connection.card_confirmed", "Agent card confirmed", "{who} confirmed the card of {connection}")
 CONNECTION_CHECKED = Event("connection.checked", "Connection tested", "{who} tested {connection}")
+CONNECTION_WATCHED = Event(
+    "connection.watched",
+    "Probes scheduled",
+    "{who} probes {connection} with its credential",
+)
+CONNECTION_FAILING = Event("connection.failing", "Probe failed", "A probe found {connection} failing")
+CONNECTION_RECOVERED = Event("connection.recovered", "Probe succeeded", "A probe found {connection} no longer failing")
 CARD_READ = Event("connection.card_read", "Agent card read", "{who} read the card of {connection} with its credential")

@@ -18,6 +18,8 @@ BINDINGS = {
     "HTTP+JSON 1.0": "HTTP+JSON, A2A 1.0",
     "HTTP+JSON 0.3": "HTTP+JSON, A2A 0.3",
 }
+# Minutes between scheduled probes; 0 for none.
+PROBED_EVERY = (0, 1, 5, 15, 60)
 DEFAULT_BINDINGS = ["JSONRPC 1.0", "JSONRPC 0.3"]
 # The addresses below tools/ that are pages of their own.
 TAKEN_NAMES = frozenset({"connect"})
@@ -174,7 +176,8 @@ class UseForm(forms.Form):
 class LimitsForm(forms.Form):
     """What is set beside the endpoint. The limits count per agent, in each process of the gateway.
 
-    How a missing consent is answered is only asked where the method asks people for one.
+    `probe_every` None stands for the portal's own interval. How a missing consent is answered is only asked where the
+    method asks people for one.
     """
 
     display_name = forms.CharField(
@@ -182,6 +185,13 @@ class LimitsForm(forms.Form):
     )
     calls_per_minute = forms.IntegerField(label="Calls a minute", min_value=1, max_value=100_000, required=False)
     calls_at_once = forms.IntegerField(label="Calls at once", min_value=1, max_value=10_000, required=False)
+    probe_every = forms.TypedChoiceField(
+        label="Probes",
+        coerce=int,
+        empty_value=None,
+        required=False,
+        help_text="A probe tests the connection as Test connection does. It never disables one.",
+    )
     consent_answer = forms.ChoiceField(
         label="What an agent is told while consent is missing",
         choices=Connection.ConsentAnswer.choices,
@@ -193,12 +203,22 @@ class LimitsForm(forms.Form):
         initial = {name: getattr(connection, name) for name in names}
         super().__init__(*args, initial=initial, **options)
         self.fields = {name: self.fields[name] for name in names}
+        own = f"The portal's own: {how_often(deployment.PROBE_MINUTES).lower()}"
+        self.fields["probe_every"].choices = [("", own), *((minutes, how_often(minutes)) for minutes in PROBED_EVERY)]
         usual = {
             "calls_per_minute": deployment.GATEWAY_CALLS_PER_MINUTE,
             "calls_at_once": deployment.GATEWAY_CALLS_AT_ONCE,
         }
         for name, number in usual.items():
             self.fields[name].help_text = f"Of each agent. Empty stands for the portal's own limit, {number}."
+
+
+def how_often(minutes: int) -> str:
+    if not minutes:
+        return "Never"
+    if minutes == 60:
+        return "Every hour"
+    return "Every minute" if minutes == 1 else f"Every {minutes} minutes"
 
 
 def _asks_people(connection: Connection) -> bool:

@@ -12,6 +12,7 @@ from connections.drafts import Draft, Place
 from connections.methods import method_of, methods
 from connections.models import Connection, Health, Secret
 from connections.secrets import NewSecret
+from connections.watching import plan
 from portal.agents.models import Agent
 from portal.audit import changes
 from portal.projects.models import Project
@@ -123,6 +124,7 @@ def limit(connection: Connection, given: Mapping[str, str | int | None], by: Use
             setattr(stored, name, value)
         stored.changed_at = timezone.now()
         stored.save()
+        plan.soon(stored)
         details = {name: value for name, value in given.items() if name != "display_name"}
         offering.record(events.CONNECTION_CHANGED, stored, by, details=details)
 
@@ -211,6 +213,7 @@ def _save_changed(connection: Connection) -> None:
     connection.changed_at = timezone.now()
     connection.save()
     Health.objects.filter(connection=connection).delete()
+    plan.soon(connection)
 
 
 def _named(new: Sequence[NewSecret]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from django.conf import settings as deployment
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from portal import vault
@@ -27,6 +27,8 @@ connection_name = RegexValidator(
 
 class Connection(models.Model):
     """A saved endpoint, an authentication method, and what that method needs.
+
+    `probe_every` is in minutes; 0 stands for never, null for the portal's own interval.
 
     `settings` holds the method's own non-secret values, validated by the method's form.
     `interfaces` is where calls go: [{"url", "binding": "JSONRPC" or "HTTP+JSON", "version": "1.0" or "0.3",
@@ -57,6 +59,7 @@ class Connection(models.Model):
     consent_answer = models.CharField(max_length=16, choices=ConsentAnswer.choices, default=ConsentAnswer.TASK)
     calls_per_minute = models.PositiveIntegerField(null=True, blank=True)
     calls_at_once = models.PositiveIntegerField(null=True, blank=True)
+    probe_every = models.PositiveSmallIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
     changed_at = models.DateTimeField(default=timezone.now)
@@ -193,6 +196,65 @@ class Health(models.Model):
     reason = models.CharField(max_length=60, blank=True)
     status = models.IntegerField(null=True)
     took_ms = models.IntegerField(null=True)
+
+
+# Of a Watch: who must hear of it. A single blip is not told; the probe that follows it soon decides.
+TO_TELL = Q(told=False, failures__gte=2) | Q(told=True, failures=0)
+
+
+class Watch(models.Model):
+    """A connection's scheduled probes: when the next one is due, who is at it, and what the last ones saw.
+
+    `due_at` is on the database's clock. Whoever probes holds the row until then under `claimed_by`; a claim that ends
+    makes it due again. `failures` counts probes that failed in a row, `told` says that people know of it, and `tell_at`
+    is until when somebody is telling them. `logged_at` is the log's row that covers the next probes. `reason` is what
+    the last probe met; `card_code` why a card that was once read is not there, `card_since` when this card was first
+    seen.
+    """
+
+    connection = models.OneToOneField(Connection, models.CASCADE, primary_key=True, related_name="watch")
+    host = models.CharField(max_length=300)
+    due_at = models.DateTimeField(db_default=Now())
+    claimed_by = models.UUIDField(null=True)
+    failures = models.PositiveIntegerField(default=0)
+    told = models.BooleanField(default=False)
+    tell_at = models.DateTimeField(null=True)
+    logged_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=60, blank=True)
+    card_read_at = models.DateTimeField(null=True)
+    card_since = models.DateTimeField(null=True)
+    card_digest = models.CharField(max_length=64, blank=True)
+    card_version = models.CharField(max_length=40, blank=True)
+    card_signed = models.BooleanField(default=False)
+    card_code = models.CharField(max_length=60, blank=True)
+    certificate_ends = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], name="watches_by_due"),
+            models.Index(fields=["host"], condition=Q(claimed_by__isnull=False), name="watches_claimed_by_host"),
+            models.Index(fields=["tell_at"], condition=TO_TELL, name="watches_to_tell"),
+        ]
+
+
+class Probe(models.Model):
+    """What one probe found, or `count` alike ones of an hour that is past: then `at` is the last, `took_ms` the middle.
+
+    One compact row: there is one for each connection and interval.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    connection = models.ForeignKey(Connection, models.CASCADE, related_name="probes", db_index=False)
+    at = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=12, choices=Health.State.choices)
+    reason = models.CharField(max_length=60, blank=True)
+    status = models.SmallIntegerField(null=True)
+    took_ms = models.IntegerField(null=True)
+    certificate_days = models.SmallIntegerField(null=True)
+    count = models.SmallIntegerField(default=1)
+
+    class Meta:
+        indexes = [models.Index(fields=["connection", "at"], name="probes_by_time")]
 
 
 class TaskOwner(models.Model):

@@ -6,6 +6,7 @@ from django.utils import timezone
 
 from connections import events
 from connections.models import Connection, Given
+from connections.watching import plan
 from portal.agents.models import Agent
 from portal.audit import changes, log
 from portal.audit.events import Event
@@ -47,6 +48,7 @@ def enable(connection: Connection, by: User) -> None:
     with changes.announced():
         rows = Connection.objects.filter(pk=connection.pk).exclude(disabled_at=None)
         if rows.update(disabled_at=None, disabled_by=None):
+            plan.soon(connection)
             record(events.CONNECTION_ENABLED, connection, by)
 
 

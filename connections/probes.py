@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.core.cache import cache
-from django.db import transaction
-from django.utils import timezone
 
 from connections import events
 from connections.agent_card import Card, Interface
 from connections.models import Connection, Health
 from connections.trial import FAILED, Step, Trial
 from connections.troubleshooting import Entry, entry
+from connections.watching import noting
 from portal.audit import log
 from portal.audit.events import Outcome
 from portal.users import User
@@ -50,7 +49,7 @@ def test(connection: Connection, by: User) -> Result:
     if _too_often(connection):
         problem = entry("tested_too_often")
         return Result(False, [Step("Test the connection", FAILED, f"{problem.title}.")], problem)
-    interface = _interface(connection)
+    interface = interface_of(connection)
     trial = Trial(connection, interface)
     finish = _begin(connection, interface, by)
     try:
@@ -59,7 +58,7 @@ def test(connection: Connection, by: User) -> Result:
         finish(Outcome.FAILED, reason="internal")
         raise
     finish(trial.outcome, reason=trial.code, status=trial.status, duration=trial.took_ms)
-    _note(connection, trial)
+    noting.note(connection, trial)
     return _result(trial)
 
 
@@ -82,7 +81,8 @@ def _begin(connection: Connection, interface: Interface, by: User) -> Callable[.
     )
 
 
-def _interface(connection: Connection) -> Interface:
+def interface_of(connection: Connection) -> Interface:
+    """Where the harmless question goes: the first interface that was stored."""
     default = {"url": connection.endpoint, "binding": "JSONRPC", "version": "1.0"}
     return connection.interfaces[0] if connection.interfaces else default
 
@@ -96,20 +96,3 @@ def _too_often(connection: Connection) -> bool:
 
 def _minute() -> int:
     return int(time.time()) // 60
-
-
-def _note(connection: Connection, trial: Trial) -> None:
-    """Keeps the result, unless the connection was changed or deleted while it was tested."""
-    now = timezone.now()
-    with transaction.atomic():
-        same = Connection.objects.select_for_update(no_key=True).filter(
-            pk=connection.pk, changed_at=connection.changed_at
-        )
-        if not same:
-            return
-        health, _ = Health.objects.get_or_create(connection=connection, defaults={"since": now})
-        if health.state != trial.state:
-            health.state, health.since = trial.state, now
-        health.checked_at, health.reason = now, trial.reason
-        health.status, health.took_ms = trial.status, trial.took_ms
-        health.save()

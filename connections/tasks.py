@@ -1,8 +1,9 @@
-"""What workers do for connections. Tasks are thin: they call the verb that the rest of the code calls."""
+"""What workers do for this storey. Tasks are thin, and carry nothing: what is due stands in rows."""
 
 from celery import shared_task
 
 from connections import reminders, secrets
+from connections.watching import rounds, telling, tidying
 
 
 @shared_task
@@ -11,7 +12,22 @@ def end_former_values() -> int:
     return secrets.end_former_values()
 
 
-@shared_task
+@shared_task(queue="mail")
 def remind_of_expiry() -> int:
     """Whoever can replace a value is told 14 days and 1 day before it expires."""
     return reminders.send()
+
+
+@shared_task(queue="probe")
+def probe_what_is_due() -> int:
+    return rounds.probe_what_is_due()
+
+
+@shared_task(queue="probe")
+def tidy_probes() -> None:
+    tidying.tidy()
+
+
+@shared_task(queue="mail")
+def tell_of_health() -> int:
+    return telling.tell()

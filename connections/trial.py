@@ -1,8 +1,8 @@
 """One test of a connection while it goes: the credential, the card, the call."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -21,9 +21,12 @@ from portal.outbound.session import Answer, fetch
 CARD_SECONDS = 8.0
 CALL_SECONDS = 10.0
 Claims = tuple[tuple[str, str], ...]
+Prepared = tuple[Caller, Credential | None]
 DONE, FAILED, OPEN = "done", "failed", "open"
 # A test that met one of these could not tell; the connection may well work.
 UNDECIDED = frozenset({"consent_required", "test_needs_agent", "credential_not_proven"})
+# The credential belongs to agents or users, so the portal alone can't try it: what is seen is the server and its card.
+NEEDS_AGENT = "test_needs_agent"
 
 
 @dataclass(frozen=True)
@@ -37,40 +40,57 @@ class Step:
     state: str
     detail: str
     took_ms: int | None = None
-    claims: tuple[tuple[str, str], ...] = ()
+    claims: Claims = ()
 
 
 @dataclass
 class Trial:
     """`go` fills the rest. `code` is what went wrong first, "" for nothing, and `refused` whether that was the
-    endpoint's no to a credential; `card_code` why a card that was once read is no longer there."""
+    endpoint's no to a credential; `card_code` why a card that was once read is no longer there.
+
+    `prepare` and `reach` are its two halves: only the first needs the database, unless the method renews after a 401.
+    The card is read once, with the first caller's credential; the call is made as everybody whom the endpoint can
+    tell apart.
+    Where `reads_card` is not set, `card_code` is what was known before.
+    """
 
     connection: Connection
     interface: Interface
+    reads_card: bool = True
+    card_code: str = ""
     steps: list[Step] = field(default_factory=list)
     code: str = ""
     refused: bool = False
-    card_code: str = ""
     # Whether the endpoint refused the credential and accepted the one that the method had beside it.
     took_former: bool = False
     card: Card | None = None
     status: int | None = None
     took_ms: int | None = None
+    certificate_ends: datetime | None = None
+    prepared: list[Prepared] = field(default_factory=list, repr=False)
 
     def go(self) -> None:
-        """The card once, with the first caller's credential; the call as everybody whom the endpoint can tell apart."""
-        first, *others = self._callers()
-        credential = self._prepare(first)
-        reached = self._read_card(credential)
-        self._call_if(credential if reached else None, first)
-        for caller in others if reached else ():
-            self._call_if(self._prepare(caller), caller)
+        self.prepare()
+        self.reach()
 
-    def _callers(self) -> Sequence[Caller]:
+    def prepare(self) -> None:
         known = self.connection.auth_method in methods()
-        return method_of(self.connection).callers(self.connection) if known else (Caller(agent=None),)
+        callers = method_of(self.connection).callers(self.connection) if known else (Caller(agent=None),)
+        self.prepared = [(caller, self._prepared(caller)) for caller in callers]
 
-    def _prepare(self, caller: Caller) -> Credential | None:
+    def reach(self) -> None:
+        """Without a credential of its own to try, the card is all that there is to see, and is always read."""
+        prepared, self.prepared = self.prepared, []
+        first = prepared[0][1]
+        reached = self._read_card(first) if self.reads_card or first is None else True
+        for caller, credential in prepared:
+            name = f"Call the endpoint: {credential.described}" if credential and prepared[1:] else "Call the endpoint"
+            if credential is None or not reached:
+                self._step(name, OPEN, "Not tried.")
+            else:
+                self._call(name, credential, caller)
+
+    def _prepared(self, caller: Caller) -> Credential | None:
         name = "Prepare the credential"
         try:
             if self.connection.auth_method not in methods():
@@ -90,7 +110,11 @@ class Trial:
             found = _fetch_card(self.connection, credential if sends else None)
         except CardUnreadable as failure:
             return self._without_card(name, failure)
-        self.card = Card.of(found.card)
+        self.card, self.card_code = Card.of(found.card), ""
+        if origin_of(found.url) == origin_of(self.interface["url"]):
+            self.certificate_ends = found.certificate_ends
+        if self.code == NEEDS_AGENT:
+            self.took_ms = found.took_ms
         sent = sends and found.url == self.connection.card_url
         self._step(name, DONE, "Read with the credential." if sent else "Read without credentials.", found.took_ms)
         return True
@@ -101,18 +125,11 @@ class Trial:
             self._refuse(name, failure.code)
             return False
         self._step(name, OPEN, f"{entry(failure.code).title}.")
-        if self.connection.card is not None:
-            self.card_code = failure.code
+        self.card_code = failure.code if self.connection.card is not None else ""
         return True
 
-    def _call_if(self, credential: Credential | None, caller: Caller) -> None:
-        if credential is None:
-            self._step("Call the endpoint", OPEN, "Not tried.")
-        else:
-            self._call(credential, caller)
-
-    def _call(self, credential: Credential, caller: Caller) -> None:
-        name, ends = "Call the endpoint", time.monotonic() + CALL_SECONDS
+    def _call(self, name: str, credential: Credential, caller: Caller) -> None:
+        ends = time.monotonic() + CALL_SECONDS
         try:
             answer = _ask(self.interface, credential, ends)
             if answer.status == 401:
@@ -137,13 +154,10 @@ class Trial:
         return answer
 
     def _judge(self, name: str, answer: Answer, sent: bool) -> None:
-        if not self.code:
+        self.certificate_ends = answer.certificate_ends
+        if self.code in ("", NEEDS_AGENT):
             self.status, self.took_ms = answer.status, answer.took_ms
-        if answer.status in (401, 403):
-            self.refused = self.refused or not self.code
-            code = method_of(self.connection).refused(answer.status)
-        else:
-            code = verdict(self.interface, answer.status, answer.body)
+        code = self._verdict(answer)
         if code is not None:
             self._refuse(name, code, answer.took_ms)
             return
@@ -151,8 +165,15 @@ class Trial:
         said = f"The endpoint {taken}." if sent else "The endpoint answered without a credential."
         self._step(name, DONE, said, answer.took_ms)
 
+    def _verdict(self, answer: Answer) -> str | None:
+        if answer.status not in (401, 403):
+            return verdict(self.interface, answer.status, answer.body)
+        self.refused = self.refused or not self.code
+        return method_of(self.connection).refused(answer.status)
+
     def _refuse(self, name: str, code: str, took_ms: int | None = None) -> None:
-        self.code = self.code or code
+        # That nobody could try the credential is no failure: a server that can't be reached is.
+        self.code = code if self.code in ("", NEEDS_AGENT) else self.code
         state = OPEN if code in UNDECIDED else FAILED
         self._step(name, state, f"{entry(code).title}.", took_ms)
 
@@ -166,7 +187,8 @@ class Trial:
 
     @property
     def state(self) -> Health.State:
-        if not self.code:
+        """Healthy is what was seen: the credential accepted, or the card read where no credential can be tried."""
+        if not self.code or (self.code == NEEDS_AGENT and self.card is not None):
             return Health.State.HEALTHY
         return Health.State.NOT_CHECKED if self.code in UNDECIDED else Health.State.FAILING
 

@@ -60,6 +60,9 @@ GATEWAY_CALLS_AT_ONCE = env.integer("GATEWAY_CALLS_AT_ONCE", 64)
 
 # A stored value that was not replaced for so long is called old on the pages.
 SECRET_OLD_DAYS = env.integer("SECRET_OLD_DAYS", 180)
+# Scheduled probes: how often where the connection does not say (minutes, 0 for never), how many at once in a round.
+PROBE_MINUTES = env.integer("PROBE_MINUTES", 5)
+PROBE_THREADS = env.integer("PROBE_THREADS", 24)
 
 INSTALLED_APPS = [
     "portal",
@@ -233,6 +236,22 @@ CELERY_BEAT_SCHEDULE = {
     "remind-of-expiry": {"task": "connections.tasks.remind_of_expiry", "schedule": 3600.0},
     "note-beat": {"task": "portal.tasks.note_beat", "schedule": 30.0, "options": {"expires": 60}},
     "rotate-signing-key": {"task": "portal.tasks.rotate_signing_key", "schedule": 3600.0},
+    # A message that waited for a whole period is no longer needed: the next one does the same.
+    "probe-what-is-due": {
+        "task": "connections.tasks.probe_what_is_due",
+        "schedule": 10.0,
+        "options": {"expires": 10, "queue": "probe"},
+    },
+    "tidy-probes": {
+        "task": "connections.tasks.tidy_probes",
+        "schedule": 900.0,
+        "options": {"expires": 900, "queue": "probe"},
+    },
+    "tell-of-health": {
+        "task": "connections.tasks.tell_of_health",
+        "schedule": 30.0,
+        "options": {"expires": 30, "queue": "mail"},
+    },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 if CELERY_BROKER_URL.startswith("filesystem:"):

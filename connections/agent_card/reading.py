@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connections.models import Connection
@@ -33,11 +34,12 @@ class CardUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Fetched:
-    """Where the card was, what it says, and the milliseconds that the answer took."""
+    """Where the card was, what it says, the milliseconds that the answer took, and the server's certificate's end."""
 
     url: str
     card: dict[str, Any]
     took_ms: int = 0
+    certificate_ends: datetime | None = None
 
 
 def urls_of(connection: Connection) -> list[str]:
@@ -83,7 +85,7 @@ def _fetch_one(url: str, headers: Sequence[tuple[str, str]], seconds: float) -> 
     else:
         code = _refusal(answer.status)
         if code is None:
-            return Fetched(url, _read(answer.body, url), answer.took_ms)
+            return Fetched(url, _read(answer.body, url), answer.took_ms, answer.certificate_ends)
         failure = CardUnreadable(code, url, answer.status)
     raise failure
 

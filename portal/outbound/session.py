@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPException, RemoteDisconnected
 from typing import Any
 
@@ -30,12 +31,16 @@ _HIDDEN_FAILURES = (requests.RequestException, HTTPError, HTTPException, OSError
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`headers` in the order and spelling they came in; `body` as it came; `took_ms` of the whole call."""
+    """`headers` in the order and spelling they came in; `body` as it came; `took_ms` of the whole call.
+
+    `certificate_ends`: when the server's certificate does, None over plain http.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
     took_ms: int
+    certificate_ends: datetime | None = None
 
     def header(self, name: str) -> str:
         """The header's first value, "" if there is none."""
@@ -75,7 +80,8 @@ def fetch(
             failure = _translated(error, line)
         else:
             took_ms = round((time.monotonic() - started) * 1000)
-            return Answer(response.status_code, tuple(response.raw.headers.iteritems()), body, took_ms)
+            headers = tuple(response.raw.headers.iteritems())
+            return Answer(response.status_code, headers, body, took_ms, line.certificate_ends)
     # Outside of the handlers: the library's own error holds addresses and headers, and must not hang on ours.
     raise failure
 

@@ -7,6 +7,7 @@ and write gets only what is left of the whole call.
 import socket
 import ssl
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -29,6 +30,7 @@ class Line:
         self.ends = time.monotonic() + seconds
         self.budget = _HEADER_BUDGET
         self.in_body = False
+        self.certificate_ends: datetime | None = None
 
     def left(self) -> float:
         """Seconds that remain; raises TimedOut when there are none."""
@@ -83,8 +85,17 @@ class Line:
             refused = NotReachable() if isinstance(error, TimeoutError) else TlsFailed()
         else:
             wrapped.line = self
+            self.certificate_ends = _end_of(wrapped.getpeercert())
             return wrapped
         raise refused
+
+
+def _end_of(certificate: dict[str, Any] | None) -> datetime | None:
+    """The last moment of the server's own certificate, which was verified. No other word of it is kept."""
+    try:
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds((certificate or {})["notAfter"]), UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
 class _Timed:
