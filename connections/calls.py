@@ -31,6 +31,13 @@ LAST_FOR_PERSON = f"""
 """  # noqa: S608 -- our own names
 
 
+LATELY = f"""
+    SELECT count(*) FROM (SELECT time, kind, event FROM {LogRow._meta.db_table}
+        WHERE connection_id = %s ORDER BY id DESC LIMIT {NEWEST}) newest
+    WHERE kind = 'attempt' AND event = %s AND time > %s
+"""  # noqa: S608 -- our own names
+
+
 @dataclass(frozen=True)
 class Call:
     """One call: its attempt (or refusal), and its end where there is one."""
@@ -78,6 +85,13 @@ def last_for(person: User) -> dict[tuple[UUID, UUID], datetime]:
     with database.cursor() as cursor:
         cursor.execute(LAST_FOR_PERSON, [person.id])
         return {(row[0], row[1]): row[2] for row in cursor.fetchall()}
+
+
+def count_since(connection: Connection, moment: datetime) -> int:
+    """How many calls began since then, among the connection's newest rows."""
+    with database.cursor() as cursor:
+        cursor.execute(LATELY, [connection.id, CALL.tag, moment])
+        return cursor.fetchone()[0]
 
 
 def last_per_agent(connection: Connection) -> dict[UUID, datetime]:

@@ -221,6 +221,7 @@ class Watch(models.Model):
     tell_at = models.DateTimeField(null=True)
     logged_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=60, blank=True)
+    card_tried_at = models.DateTimeField(null=True)
     card_read_at = models.DateTimeField(null=True)
     card_since = models.DateTimeField(null=True)
     card_digest = models.CharField(max_length=64, blank=True)

@@ -18,16 +18,16 @@ def remind_of_expiry() -> int:
     return reminders.send()
 
 
-@shared_task(queue="probe")
-def probe_what_is_due() -> int:
+@shared_task
+def probe_due() -> int:
     return rounds.probe_what_is_due()
 
 
-@shared_task(queue="probe")
-def tidy_probes() -> None:
+@shared_task
+def probe_tidying() -> None:
     tidying.tidy()
 
 
-@shared_task(queue="mail")
-def tell_of_health() -> int:
+@shared_task
+def mail_health() -> int:
     return telling.tell()

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from connections.pages import agents, card, connect, edit, overview, playing, switching, testing, tools, values
+from connections.pages import agents, card, connect, edit, overview, playing, probes, switching, testing, tools, values
 
 _TOOLS = "projects/<str:project>/tools/"
 _ONE = f"{_TOOLS}<str:connection>/"
@@ -17,6 +17,7 @@ urlpatterns = [
     path(f"{_ONE}agents/-/take-back/", agents.take_from_all, name="connection-take-from-all"),
     path(f"{_ONE}agents/<str:agent>/take-back/", agents.take_back, name="connection-take-back"),
     path(f"{_ONE}calls/", overview.connection_calls, name="connection-calls"),
+    path(f"{_ONE}probes/", probes.connection_probes, name="connection-probes"),
     path(f"{_ONE}settings/", overview.settings, name="connection-settings"),
     path(f"{_ONE}edit/", edit.edit, name="connection-edit"),
     path(f"{_ONE}replace/", values.replace, name="connection-replace"),

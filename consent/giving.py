@@ -38,7 +38,21 @@ def spoken_for(agent: Agent, able: set[User]) -> set[User]:
 
 
 def people_who_gave(connection: Connection) -> int:
-    return Grant.objects.filter(connection=connection, state=Grant.State.ACTIVE).values("user").distinct().count()
+    return _people(connection, Grant.State.ACTIVE)
+
+
+def state_of_grants(connection: Connection) -> str:
+    """ "2 people connected, 1 needs consent again"; one counts once for each, whatever the number of agents."""
+    people = {state: _people(connection, state) for state in (Grant.State.ACTIVE, Grant.State.NEEDS_CONSENT)}
+    connected, again = people.values()
+    words = [f"{connected} {'person' if connected == 1 else 'people'} connected"]
+    if again:
+        words.append(f"{again} need{'s' if again == 1 else ''} consent again")
+    return ", ".join(words)
+
+
+def _people(connection: Connection, state: str) -> int:
+    return Grant.objects.filter(connection=connection, state=state).values("user").distinct().count()
 
 
 def consented(connection: Connection) -> tuple[int, int]:

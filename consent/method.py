@@ -105,6 +105,9 @@ class OAuthIdentityPassthrough(AuthMethod):
     def consented(self, connection: Connection) -> tuple[int, int]:
         return giving.consented(connection)
 
+    def given_by_people(self, connection: Connection) -> str:
+        return giving.state_of_grants(connection)
+
     def lost_by(self, connection: Connection) -> str:
         return fitting.lost_by(connection, self.slug)
 

@@ -230,6 +230,10 @@ CELERY_TASK_SOFT_TIME_LIMIT = 45
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+CELERY_TASK_ROUTES = {
+    "*.tasks.probe_*": {"queue": "probe"},
+    "*.tasks.mail_*": {"queue": "mail"},
+}
 CELERY_BEAT_SCHEDULE = {
     "close-open-attempts": {"task": "portal.tasks.close_open_attempts", "schedule": 30.0},
     "end-former-values": {"task": "connections.tasks.end_former_values", "schedule": 300.0},
@@ -237,20 +241,20 @@ CELERY_BEAT_SCHEDULE = {
     "note-beat": {"task": "portal.tasks.note_beat", "schedule": 30.0, "options": {"expires": 60}},
     "rotate-signing-key": {"task": "portal.tasks.rotate_signing_key", "schedule": 3600.0},
     # A message that waited for a whole period is no longer needed: the next one does the same.
-    "probe-what-is-due": {
-        "task": "connections.tasks.probe_what_is_due",
+    "probe-due": {
+        "task": "connections.tasks.probe_due",
         "schedule": 10.0,
-        "options": {"expires": 10, "queue": "probe"},
+        "options": {"expires": 10},
     },
-    "tidy-probes": {
-        "task": "connections.tasks.tidy_probes",
+    "probe-tidying": {
+        "task": "connections.tasks.probe_tidying",
         "schedule": 900.0,
-        "options": {"expires": 900, "queue": "probe"},
+        "options": {"expires": 900},
     },
-    "tell-of-health": {
-        "task": "connections.tasks.tell_of_health",
+    "mail-health": {
+        "task": "connections.tasks.mail_health",
         "schedule": 30.0,
-        "options": {"expires": 30, "queue": "mail"},
+        "options": {"expires": 30},
     },
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

@@ -243,6 +243,10 @@ class AuthMethod:
         """How many people have consented, of how many who can; None where nobody has to."""
         return None
 
+    def given_by_people(self, connection: "Connection") -> str:
+        """The state of what people have given, in words, where a probe can't try it: "2 people connected"; or ""."""
+        return ""
+
     def lost_by(self, connection: "Connection") -> str:
         """What a change costs beside stored values: 'sets 1 consent to “needs consent again”', or "".
 

@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ("tell_at", models.DateTimeField(null=True)),
                 ("logged_at", models.DateTimeField(null=True)),
                 ("reason", models.CharField(blank=True, max_length=60)),
+                ("card_tried_at", models.DateTimeField(null=True)),
                 ("card_read_at", models.DateTimeField(null=True)),
                 ("card_since", models.DateTimeField(null=True)),
                 ("card_digest", models.CharField(blank=True, max_length=64)),

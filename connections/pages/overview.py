@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from connections import calls, keeping, validation
@@ -12,8 +13,10 @@ from connections.methods import method_of, methods
 from connections.models import Connection
 from connections.pages.agents import given_rows
 from connections.pages.frame import around, find
+from connections.pages.probes import probed_how_often, probing
 from connections.pages.testing import result_for
 from connections.snippets import SNIPPETS
+from connections.watching import history
 from portal.projects.access import requires
 from portal.projects.models import Project
 from portal.projects.roles import Permission
@@ -30,6 +33,8 @@ def connection(request: HttpRequest, project: Project, connection: str) -> HttpR
     checks = validation.checks(context["standing"], [row["agent"].name for row in given])
     context |= {
         "result": result_for(request, found),
+        **probing(found, history.DAY),
+        "calls_lately": calls.count_since(found, timezone.now() - history.DAY),
         "checks": checks,
         "done": sum(check.state == "done" for check in checks),
         "given": given,
@@ -95,7 +100,11 @@ def settings(request: HttpRequest, project: Project, connection: str) -> HttpRes
     form = LimitsForm(found, request.POST or None)
     if form.is_valid():
         return _limit(request, found, form)
-    context = around(request, found, "settings") | {"form": form, "asks_people": "consent_answer" in form.fields}
+    context = around(request, found, "settings") | {
+        "form": form,
+        "asks_people": "consent_answer" in form.fields,
+        "probed": probed_how_often(found),
+    }
     return render(request, "connections/settings.html", context, status=422 if form.is_bound else 200)
 
 

@@ -53,6 +53,19 @@ class Chart:
         return self.bars[STRETCHES // 2].stretch
 
     @property
+    def name(self) -> str:
+        """The bars in a sentence, for whoever can't see them."""
+        percent, failing = self.history.healthy_percent, sum(bar.is_failing for bar in self.bars)
+        if percent is None:
+            return "No probe of this time could tell."
+        return f"{percent:.1f} % of the probes were healthy; {failing} of {STRETCHES} bars are failing."
+
+    @property
+    def line_name(self) -> str:
+        times = [bar.stretch.took_ms for bar in self.bars if bar.stretch.took_ms is not None]
+        return f"Answer time between {min(times):,} and {max(times):,} milliseconds." if times else ""
+
+    @property
     def is_empty(self) -> bool:
         return all(bar.series == "unknown" for bar in self.bars)
 

@@ -59,6 +59,10 @@ class History:
         return self.stretches[0].end - self.stretches[0].start
 
     @property
+    def by_days(self) -> bool:
+        return self.step > timedelta(hours=1)
+
+    @property
     def healthy_percent(self) -> float | None:
         """Of the probes that could tell."""
         told = self.healthy + self.failing

@@ -80,6 +80,8 @@ def _keep_watch(connection: Connection, trial: Trial, watch: Watch, now: datetim
     watch.failures = watch.failures + 1 if trial.state == Health.State.FAILING else 0
     watch.reason, watch.card_code = trial.reason, trial.card_code
     watch.certificate_ends = trial.certificate_ends or watch.certificate_ends
+    if trial.reads_card:
+        watch.card_tried_at = now
     if trial.card is not None:
         _keep_card(trial, watch, now)
     watch.host, watch.claimed_by = plan.host_of(connection), None

@@ -100,10 +100,9 @@ def _begun(trial: Trial) -> Callable[[], None]:
 
 
 def _reads_card(watch: Watch) -> bool:
-    """Every hour, at first, and where something is wrong: then it may tell more."""
-    if watch.card_read_at is None or watch.failures or watch.card_code:
-        return True
-    return watch.card_read_at < max(timezone.now() - CARD_EVERY, watch.connection.changed_at)
+    """Also of a failing connection: a host that hangs would hold a thread twice as long."""
+    tried = watch.card_tried_at
+    return tried is None or tried < max(timezone.now() - CARD_EVERY, watch.connection.changed_at)
 
 
 def _in_thread(work: Callable[[], None]) -> None:
