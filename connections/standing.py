@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from connections.methods import methods
 from connections.models import Connection, Health, Secret
+from connections.trial import NEEDS_AGENT
 from connections.troubleshooting import Entry, entry
 from portal.audit.models import LastUse
 from portal.projects.models import Project
@@ -48,6 +49,11 @@ class Standing:
     def problem(self) -> Entry | None:
         """What the last test met, also where the endpoint still counts as healthy."""
         return entry(self.health.reason) if self.health and self.health.reason else None
+
+    @property
+    def seen_without_credential(self) -> bool:
+        """Healthy is then the server and its card: the credential belongs to agents or users."""
+        return self.state == Health.State.HEALTHY and self.health.reason == NEEDS_AGENT
 
     @property
     def method(self) -> str:

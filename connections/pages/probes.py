@@ -11,10 +11,10 @@ from django.views.decorators.http import require_safe
 from connections.first_look import digest_of
 from connections.forms import how_often
 from connections.methods import method_of, methods
-from connections.models import Connection, Probe, Watch
+from connections.models import Connection, Health, Probe, Watch
 from connections.pages.frame import around, find
 from connections.trial import NEEDS_AGENT
-from connections.troubleshooting import Entry, entry
+from connections.troubleshooting import entry
 from connections.watching import history, plan
 from connections.watching.chart import chart_of
 from portal.projects.access import requires
@@ -28,10 +28,16 @@ PATIENCE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the history, with what it met in words."""
+    """A row of the history, with what was found in words."""
 
     probe: Probe
-    problem: Entry | None
+
+    @property
+    def found(self) -> str:
+        reason, is_healthy = self.probe.reason, self.probe.state == Health.State.HEALTHY
+        if is_healthy and reason == NEEDS_AGENT:
+            return "Server and card; the credential is not tried"
+        return entry(reason).title if reason else ""
 
 
 @require_safe
@@ -42,7 +48,7 @@ def connection_probes(request: HttpRequest, project: Project, connection: str) -
     rows = history.page(found, PAGE + 1, int(before) if before.isdecimal() and len(before) < 19 else None)
     context = around(request, found, "probes") | probing(found, history.MONTH)
     context |= {
-        "lines": [Line(row, entry(row.reason) if row.reason else None) for row in rows[:PAGE]],
+        "lines": [Line(row) for row in rows[:PAGE]],
         "older": rows[PAGE - 1].id if len(rows) > PAGE else None,
         "is_newest": not before,
         "card_problem": entry(context["watch"].card_code) if context["watch"] and context["watch"].card_code else None,

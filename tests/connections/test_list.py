@@ -120,10 +120,15 @@ def test_test_all_tests_the_enabled_ones_and_sums_up(browse, ana, project, fake_
     assert states == {"good-agent": "healthy", "bad-agent": "failing", "off-agent": None}
 
 
-def test_what_cannot_be_tested_without_a_person_is_not_summed_up_as_healthy(browse, ana, project, fake_agent):
+def test_what_cannot_be_tried_without_a_person_is_called_healthy_only_as_far_as_it_was_seen(
+    browse, ana, project, fake_agent
+):
     factories.make_connection(project, fake_agent().url, "oauth-agent", auth_method="oauth-identity-passthrough")
     shown = text_of(browse(ana).post(page("tools-test", project), follow=True))
-    assert "Tested 1 of 1: 1 not checked." in shown
+    assert "Tested 1 of 1: 1 healthy." in shown
+    assert "Server and card; the credential is not tried" in shown
+    one = text_of(browse(ana).get(page("connection", project, "oauth-agent")))
+    assert "The credential is not tried: it belongs to agents or users" in one and "0 people connected" in one
 
 
 def test_more_than_twenty_are_tested_in_turns(browse, ana, project, monkeypatch, fake_agent):
