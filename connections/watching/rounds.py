@@ -58,7 +58,7 @@ class _Round:
         if now >= self.ends or now < self.next_look or free < min(4, settings.PROBE_THREADS):
             return
         claimed = plan.claim(self.by, free)
-        if len(claimed) < free:
+        if not claimed:
             self.next_look = now + 0.5
         for watch in claimed:
             self._begin(watch)

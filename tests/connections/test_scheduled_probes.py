@@ -19,7 +19,7 @@ from portal.audit.models import LogRow
 from portal.vault import Secret as Plaintext
 from tests.connections.scheduled import KEY, Answering, connected, pass_time, probe_all
 from tests.fakes import hostile_tcp
-from tests.fakes.server import serve
+from tests.fakes.server import listening_socket, serve
 from tests.outbound.raw_server import answering, raw_server, reply
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
@@ -197,6 +197,16 @@ class TestOtherMethods:
         probe_all()
         assert state_of(connection) == ("not_checked", "test_needs_agent")
 
+    def test_its_server_can_be_found_failing_all_the_same_and_recover(self, project, served):
+        url = f"http://127.0.0.1:{_free_port()}/a2a"
+        connection = connected(project, url, auth_method="personal", credential=None)
+        probe_all()
+        assert state_of(connection) == ("failing", "not_reachable")
+        there = {"url": served[1], "binding": "JSONRPC", "version": "1.0"}
+        Connection.objects.update(endpoint=served[1], interfaces=[there])
+        probe_all()
+        assert state_of(connection) == ("healthy", "test_needs_agent")
+
     def test_its_card_does_not_disprove_what_a_provider_has_said(self, project, served):
         connection = connected(project, served[1], auth_method="personal", credential=None)
         probe_all()
@@ -211,6 +221,11 @@ class TestOtherMethods:
         assert state_of(good) == ("healthy", "") and not Health.objects.filter(connection=broken).exists()
         assert "RuntimeError" in caplog.text and "an error of the method's own" not in caplog.text
         assert Watch.objects.get(connection=broken).claimed_by is None
+
+
+def _free_port() -> int:
+    with listening_socket() as sock:
+        return sock.getsockname()[1]
 
 
 def _no_card(raw_endpoint) -> str:

@@ -1,8 +1,10 @@
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from portal.outbound.errors import NotReachable, OutboundError, TlsFailed
+from portal.outbound.session import fetch
 from tests.outbound.authority import Authority
 from tests.outbound.raw_server import answering, reply
 
@@ -75,3 +77,14 @@ def test_a_handshake_that_never_ends_ends_with_the_deadline(ask, serve, authorit
     assert time.monotonic() - started < 1.0
     assert caught.value.code in {"timeout", NotReachable.code}
     assert caught.value.sent is False or caught.value.code == "timeout"
+
+
+def test_the_end_of_the_servers_certificate_is_told_and_nothing_else_of_it(serve, authority):
+    server = serve(answering(reply(b"safe")), tls=authority.server("127.0.0.1", days=20))
+    answer = fetch("GET", server.url())
+    assert timedelta(days=19, hours=23) < answer.certificate_ends - datetime.now(UTC) <= timedelta(days=20)
+    assert "Test authority" not in repr(answer)
+
+
+def test_plain_http_has_no_certificate(serve):
+    assert fetch("GET", serve(answering(reply(b"plain"))).url()).certificate_ends is None
