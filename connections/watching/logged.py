@@ -32,14 +32,12 @@ def cover(watch: Watch, trial: Trial) -> None:
         Watch.objects.filter(pk=watch.pk).update(logged_at=Now())
 
 
-def changed(connection: Connection, trial: Trial, before: str) -> None:
+def changed(connection: Connection, trial: Trial, before: str, after: str) -> None:
     """A row for a change to failing, or back. In the caller's transaction."""
-    if trial.state == Health.State.FAILING and before != Health.State.FAILING:
-        event = events.CONNECTION_FAILING
-    elif before == Health.State.FAILING and trial.state != Health.State.FAILING:
-        event = events.CONNECTION_RECOVERED
-    else:
+    was_failing, is_failing = (state == Health.State.FAILING for state in (before, after))
+    if was_failing == is_failing:
         return
+    event = events.CONNECTION_FAILING if is_failing else events.CONNECTION_RECOVERED
     ended = {"outcome": trial.outcome, "reason": trial.reason, "status": trial.status, "duration": trial.took_ms}
     log.record(event, log.SYSTEM, target=trial.interface["url"], **ended, **_columns(connection, trial))
 

@@ -31,10 +31,10 @@ def note(connection: Connection, trial: Trial, claimed_by: UUID | None = None) -
         if watch is None:
             return
         now = timezone.now()
-        before = _keep_health(connection, trial, watch, now)
+        states = _keep_health(connection, trial, watch, now)
         Probe.objects.create(connection=connection, at=now, **_found(trial, now))
         if claimed_by is not None:
-            logged.changed(connection, trial, before)
+            logged.changed(connection, trial, *states)
         _keep_watch(connection, trial, watch, now)
 
 
@@ -45,8 +45,8 @@ def _held(connection: Connection, claimed_by: UUID | None) -> Watch | None:
     return Watch.objects.select_for_update().filter(pk=connection.pk, claimed_by=claimed_by).first()
 
 
-def _keep_health(connection: Connection, trial: Trial, watch: Watch, now: datetime) -> str:
-    """Returns the state before."""
+def _keep_health(connection: Connection, trial: Trial, watch: Watch, now: datetime) -> tuple[str, str]:
+    """Returns the state before and after."""
     health, _ = Health.objects.get_or_create(connection=connection, defaults={"since": now})
     before = health.state
     health.checked_at = now
@@ -55,7 +55,7 @@ def _keep_health(connection: Connection, trial: Trial, watch: Watch, now: dateti
             health.state, health.since = trial.state, now
         health.reason, health.status, health.took_ms = trial.reason, trial.status, trial.took_ms
     health.save()
-    return before
+    return before, health.state
 
 
 def _was_seen_elsewhere(health: Health, trial: Trial, watch: Watch) -> bool:

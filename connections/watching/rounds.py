@@ -44,24 +44,23 @@ class _Round:
         self.done, self.next_look = 0, 0.0
 
     def go(self) -> int:
-        while True:
-            self._begin_more()
-            if not self.under_way:
-                return self.done
+        while self._begin_more() or self.under_way:
             ended, _ = wait(self.under_way, timeout=0.2, return_when=FIRST_COMPLETED)
             for future in ended:
                 self._end(future, *self.under_way.pop(future))
+        return self.done
 
-    def _begin_more(self) -> None:
-        """Not for every single thread that gets free: one look at what is due costs as much as a probe."""
+    def _begin_more(self) -> bool:
+        """Whether anything was due. A look costs as much as a probe, so it waits until some threads are free."""
         now, free = time.monotonic(), settings.PROBE_THREADS - len(self.under_way)
         if now >= self.ends or now < self.next_look or free < min(4, settings.PROBE_THREADS):
-            return
+            return False
         claimed = plan.claim(self.by, free)
         if not claimed:
             self.next_look = now + 0.5
         for watch in claimed:
             self._begin(watch)
+        return bool(claimed)
 
     def _begin(self, watch: Watch) -> None:
         connection = watch.connection

@@ -212,7 +212,7 @@ class TestOtherMethods:
         probe_all()
         Health.objects.update(state="failing", reason="oauth_client_refused")
         probe_all()
-        assert state_of(connection) == ("failing", "oauth_client_refused")
+        assert state_of(connection) == ("failing", "oauth_client_refused") and not rows("connection.recovered")
 
     def test_an_error_of_the_portals_own_marks_nothing_and_ends_no_round(self, project, served, caplog):
         broken = connected(project, served[1], auth_method="broken", credential=None)
@@ -266,6 +266,17 @@ class TestThePlan:
         keeping.limit(off, {"probe_every": 5}, ana)
         offering.enable(disabled, ana)
         assert rounds.probe_what_is_due() == 2 and app.calls == 2
+
+    def test_many_that_are_off_do_not_hold_up_one_that_is_not(self, project, served, settings):
+        settings.PROBE_THREADS = 4
+        for number in range(30):
+            connected(project, f"https://off-{number}.example/a2a", probe_every=0, credential=None)
+        plan.begin_watching()
+        pass_time(7200)
+        connection = connected(project, served[1])
+        plan.begin_watching()
+        pass_time(3600)
+        assert rounds.probe_what_is_due() == 1 and state_of(connection)[0] == "healthy"
 
     def test_the_portals_own_interval_can_be_never(self, project, served, settings):
         settings.PROBE_MINUTES = 0
