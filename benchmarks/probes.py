@@ -12,6 +12,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -33,8 +34,8 @@ def main(arguments: list[str]) -> int:
         name = f"bench_{os.getpid()}"
         stack.enter_context(_database(environment["DATABASE_URL"], name))
         environment |= {"GATEHOUSE_BENCH": "1", "ALLOWED_OUTBOUND_NETWORKS": "127.0.0.0/8", "LOG_LEVEL": "WARNING"}
-        environment |= {"DATABASE_URL": _named(environment["DATABASE_URL"], name), "GATEHOUSE_VAR": f"/tmp/{name}"}
-        Path(environment["GATEHOUSE_VAR"]).mkdir(mode=0o700)
+        place = stack.enter_context(tempfile.TemporaryDirectory())
+        environment |= {"DATABASE_URL": _named(environment["DATABASE_URL"], name), "GATEHOUSE_VAR": place}
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=environment, cwd=CHECKOUT, check=True)
         command = [sys.executable, "-m", "benchmarks.probes", *arguments]
         return subprocess.run(command, env=environment, cwd=CHECKOUT).returncode
