@@ -25,7 +25,10 @@ def cover(watch: Watch, trial: Trial) -> None:
     connection = watch.connection
     if _is_covered(watch):
         return
-    details = {"minutes": plan.interval_of(connection) // timedelta(minutes=1), "before": _before(watch)}
+    details = {
+        "minutes_between": plan.interval_of(connection) // timedelta(minutes=1),
+        "covered_before": _before(watch),
+    }
     with transaction.atomic(durable=True):
         columns = _columns(connection, trial)
         log.record(events.CONNECTION_WATCHED, log.SYSTEM, target=trial.interface["url"], details=details, **columns)

@@ -420,7 +420,7 @@ class TestTheLog:
         assert (row.auth_method, row.target) == ("key-based", connection.endpoint) and log.verify(row)
         pass_time(24 * 3600)
         probe_all()
-        assert '"before": "5 probes, 0 failing"' in rows()[-1].details and len(rows()) == 2
+        assert '"covered_before": "5 probes, 0 failing"' in rows()[-1].details and len(rows()) == 2
 
     def test_whoever_changes_the_connection_ends_what_the_row_covers(self, project, ana, served):
         connection = connected(project, served[1])
