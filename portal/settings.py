@@ -256,6 +256,10 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 30.0,
         "options": {"expires": 30},
     },
+    # Old wake-ups are dropped. Not after seconds: beat's clock says when, and a worker's may be minutes ahead (F16).
+    "probe-due": {"task": "connections.tasks.probe_due", "schedule": 10.0, "options": {"expires": 900}},
+    "probe-tidying": {"task": "connections.tasks.probe_tidying", "schedule": 900.0, "options": {"expires": 900}},
+    "mail-health": {"task": "connections.tasks.mail_health", "schedule": 30.0, "options": {"expires": 900}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 if CELERY_BROKER_URL.startswith("filesystem:"):
