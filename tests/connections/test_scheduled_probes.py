@@ -22,7 +22,7 @@ from tests.fakes import hostile_tcp
 from tests.fakes.server import listening_socket, serve
 from tests.outbound.raw_server import answering, raw_server, reply
 
-pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -300,6 +300,7 @@ class TestThePlan:
         assert moments[-1] < timezone.now() + timedelta(minutes=5)
 
 
+@pytest.mark.services
 class TestClaims:
     def due(self, project, number: int, host: str = "https://host-{}.example/a2a") -> None:
         for position in range(number):
