@@ -240,22 +240,6 @@ CELERY_BEAT_SCHEDULE = {
     "remind-of-expiry": {"task": "connections.tasks.remind_of_expiry", "schedule": 3600.0},
     "note-beat": {"task": "portal.tasks.note_beat", "schedule": 30.0, "options": {"expires": 60}},
     "rotate-signing-key": {"task": "portal.tasks.rotate_signing_key", "schedule": 3600.0},
-    # A message that waited for a whole period is no longer needed: the next one does the same.
-    "probe-due": {
-        "task": "connections.tasks.probe_due",
-        "schedule": 10.0,
-        "options": {"expires": 10},
-    },
-    "probe-tidying": {
-        "task": "connections.tasks.probe_tidying",
-        "schedule": 900.0,
-        "options": {"expires": 900},
-    },
-    "mail-health": {
-        "task": "connections.tasks.mail_health",
-        "schedule": 30.0,
-        "options": {"expires": 30},
-    },
     # Old wake-ups are dropped. Not after seconds: beat's clock says when, and a worker's may be minutes ahead (F16).
     "probe-due": {"task": "connections.tasks.probe_due", "schedule": 10.0, "options": {"expires": 900}},
     "probe-tidying": {"task": "connections.tasks.probe_tidying", "schedule": 900.0, "options": {"expires": 900}},
