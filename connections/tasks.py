@@ -12,8 +12,8 @@ def end_former_values() -> int:
     return secrets.end_former_values()
 
 
-@shared_task(queue="mail")
-def remind_of_expiry() -> int:
+@shared_task
+def mail_expiry() -> int:
     """Whoever can replace a value is told 14 days and 1 day before it expires."""
     return reminders.send()
 

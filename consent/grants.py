@@ -100,6 +100,7 @@ def store(request: ConsentRequest, new: oauth2.Tokens, account: str) -> Grant:
     grant.refresh_error, grant.refresh_failures, grant.retry_at = "", 0, None
     grant.lease_by = grant.lease_until = None
     grant.refresh_token = ""
+    grant.refresh_token_ends_at = grant.tell_at = grant.told_at = None
     grant.generation += 1
     for name, value in tokens.sealed(grant, new).items():
         setattr(grant, name, value)

@@ -10,29 +10,36 @@ import time
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from consent import oauth2
 from consent.models import Grant
+from portal import due
 
 LEASE = timedelta(seconds=20)
 # Seconds that the send needs at most, beside the provider's answer, when it begins.
 TO_SEND = 2
 LONGEST_BACKOFF = 300
+# Of sweeps: nobody waits for them, and a call asks by itself.
+LONGEST_AHEAD = 3600
 assert LEASE.total_seconds() > oauth2.DEADLINE + TO_SEND + 3
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Taken at `at` (monotonic), on a generation. `replays`: an earlier attempt ended nobody knows how."""
+    """Taken at `at` (monotonic), on a generation. `replays`: an earlier attempt ended nobody knows how.
+
+    `ahead`: by a sweep, with nobody waiting for the answer.
+    """
 
     id: uuid.UUID
     generation: int
     at: float
     replays: bool
+    ahead: bool = False
 
     @property
     def is_spent(self) -> bool:
@@ -46,24 +53,22 @@ class Lease:
 
 def take(grant: Grant) -> Lease | None:
     """None where another process holds it, has changed the tokens since `grant` was read, or was told to wait."""
+    taken = take_some(Grant.objects.filter(pk=grant.pk, generation=grant.generation), 1)
+    return taken[0][1] if taken else None
+
+
+def take_some(rows: QuerySet[Grant], limit: int, *, ahead: bool = False) -> list[tuple[Grant, Lease]]:
+    """Of those of `rows` that may be asked for now."""
+    # What a row says of earlier attempts is read as it is claimed: it may have become true since. Whoever has one
+    # locked takes the lease or ends the grant, so there is nothing to wait for.
     mine, at = uuid.uuid4(), time.monotonic()
-    with transaction.atomic():
-        # From the row itself: what `grant` says of earlier attempts may be older than they are. Whoever has it locked
-        # takes the lease or ends the grant, so there is nothing to wait for.
-        row = _free(grant).select_for_update(skip_locked=True).values("lease_by", "refresh_error").first()
-        if row is None:
-            return None
-        Grant.objects.filter(pk=grant.pk).update(lease_by=mine, lease_until=Now() + LEASE)
-    replays = row["lease_by"] is not None or row["refresh_error"] == oauth2.Uncertain.code
-    return Lease(mine, grant.generation, at, replays)
+    askable = rows.filter(Q(retry_at=None) | Q(retry_at__lte=Now()), state=Grant.State.ACTIVE)
+    claimed = due.claim(askable, until_column="lease_until", lease=LEASE, limit=limit, lease_by=mine)
+    return [(row, Lease(mine, row.generation, at, _was_cut_off(row), ahead)) for row in claimed]
 
 
-def _free(grant: Grant) -> QuerySet[Grant]:
-    nobody_holds = Q(lease_until=None) | Q(lease_until__lt=Now())
-    may_ask = Q(retry_at=None) | Q(retry_at__lte=Now())
-    return Grant.objects.filter(
-        nobody_holds, may_ask, pk=grant.pk, generation=grant.generation, state=Grant.State.ACTIVE
-    )
+def _was_cut_off(row: Grant) -> bool:
+    return row.lease_by is not None or row.refresh_error == oauth2.Uncertain.code
 
 
 def held(grant: Grant, lease: Lease) -> QuerySet[Grant]:
@@ -74,15 +79,17 @@ def held(grant: Grant, lease: Lease) -> QuerySet[Grant]:
     return Grant.objects.filter(pk=grant.pk, lease_by=lease.id, generation=lease.generation, state=Grant.State.ACTIVE)
 
 
-def give_back(grant: Grant, lease: Lease) -> None:
+def give_back(grant: Grant, lease: Lease, **columns: Any) -> None:
     """Without having asked the provider anything."""
-    held(grant, lease).update(**_freed(lease, {}))
+    held(grant, lease).update(**_freed(lease, columns))
 
 
 def put_off(grant: Grant, lease: Lease, code: str, seconds: int) -> bool:
     """Nobody asks again before `seconds`, and longer after each failure in a row. False where the lease was lost."""
-    pause = Now() + timedelta(seconds=_longer(seconds, grant.refresh_failures))
-    columns = {"refresh_error": code, "retry_at": pause, "refresh_failures": F("refresh_failures") + 1}
+    pause = _longer(seconds, grant.refresh_failures, LONGEST_BACKOFF)
+    columns = {"refresh_error": code, "retry_at": Now() + pause, "refresh_failures": F("refresh_failures") + 1}
+    if lease.ahead:
+        columns["refresh_due_at"] = Now() + max(pause, _longer(seconds, grant.refresh_failures, LONGEST_AHEAD))
     return held(grant, lease).update(**_freed(lease, columns)) > 0
 
 
@@ -92,7 +99,7 @@ def _freed(lease: Lease, columns: dict) -> dict:
     return columns | kept | {"lease_by": None, "lease_until": None}
 
 
-def _longer(seconds: int, failures: int) -> float:
+def _longer(seconds: int, failures: int, longest: int) -> timedelta:
     """Doubled with each failure, with a jitter that only adds: a provider's Retry-After is a minimum (F11, F12)."""
-    doubled = max(seconds, min(seconds * 2 ** min(failures, 10), LONGEST_BACKOFF))
-    return doubled * random.uniform(1, 1.2)  # noqa: S311 -- no secret
+    doubled = max(seconds, min(seconds * 2 ** min(failures, 10), longest))
+    return timedelta(seconds=doubled * random.uniform(1, 1.2))  # noqa: S311 -- no secret

@@ -1,9 +1,12 @@
-"""The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block)."""
+"""The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block), and how
+fast sweeps may ask a provider (Pace)."""
 
 import uuid
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from connections.models import Connection
@@ -14,11 +17,20 @@ from portal.sealed import Sealed
 from portal.users import User
 
 
+_ORIGIN = Func(
+    KeyTextTransform("refresh_url", F("terms")),
+    Value("^[^/]*//[^/?#]*", output_field=models.TextField()),
+    function="substring",
+    output_field=models.TextField(),
+)
+
+
 class ConsentRequest(models.Model):
     """Asks one user to let one agent act through one connection. Its id is the link, and reveals nothing.
 
     `terms` are the addresses and scopes as they were when it was made; a later edit of the connection changes nothing
-    for it. The flow begun from it keeps digests of its state and browser, and its PKCE verifier sealed.
+    for it. The flow begun from it keeps digests of its state and browser, and its PKCE verifier sealed. From `tell_at`
+    on, the agent's owner is to be told that it was not asked for.
     """
 
     class State(models.TextChoices):
@@ -49,6 +61,7 @@ class ConsentRequest(models.Model):
     verifier = models.TextField(blank=True)
     flow_ends_at = models.DateTimeField(null=True)
     used_at = models.DateTimeField(null=True)
+    tell_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
@@ -86,6 +99,10 @@ class Grant(models.Model):
     `generation` rises with every change of the tokens; a refresh that comes back to another generation is discarded.
     The lease (`lease_by` until `lease_until`, on the database's clock) lets one process at a time talk to the provider;
     `refresh_failures` counts those in a row.
+
+    From `refresh_due_at` on, a sweep looks whether it should be refreshed (null: it was not looked at yet); from
+    `tell_at` on, its user is to be told that it ends or has ended, and `told_at` is when that was done.
+    `provider` is the origin that refreshes it, by which sweeps keep their pace.
     """
 
     class State(models.TextChoices):
@@ -114,12 +131,26 @@ class Grant(models.Model):
     lease_by = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    refresh_token_ends_at = models.DateTimeField(null=True)
+    refresh_due_at = models.DateTimeField(null=True)
+    tell_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)
+    provider = models.GeneratedField(
+        expression=Coalesce(Lower(_ORIGIN), Value("", output_field=models.TextField())),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["connection", "agent", "user"], name="one_grant_per_agent_and_user")
         ]
-        indexes = [models.Index(fields=["state", "expires_at"], name="grants_by_expiry")]
+        indexes = [
+            models.Index(fields=["state", "expires_at"], name="grants_by_expiry"),
+            models.Index(fields=["provider", "refresh_due_at"], name="grants_to_refresh", condition=Q(state="active")),
+            models.Index(fields=["provider"], name="grants_held", condition=~Q(lease_until=None)),
+            models.Index(fields=["tell_at"], name="grants_to_tell", condition=~Q(tell_at=None)),
+        ]
 
     @property
     def asked(self) -> Terms:
@@ -162,3 +193,8 @@ SEALED = (
     Sealed("consent.grant", Grant, "access_token", lambda row: row.binding("access_token"), ("connection",)),
     Sealed("consent.grant", Grant, "refresh_token", lambda row: row.binding("refresh_token"), ("connection",)),
 )
+class Pace(models.Model):
+    """One provider: until `spent_until` the sweeps of all workers have used up what they may ask of it in a second."""
+
+    provider = models.TextField(primary_key=True)
+    spent_until = models.DateTimeField(default=timezone.now)

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from connections.methods.base import CredentialUnavailable
-from consent import clients, events, leases, marking, oauth2, records, revocation, tokens
+from consent import clients, events, leases, marking, oauth2, pace, records, revocation, tokens
 from consent.leases import Lease
 from consent.models import Grant
 from consent.tokens import AccessToken, NeedsConsent
@@ -49,6 +49,8 @@ def _answered(grant, lease, beyond, client, token) -> AccessToken | None:
         marking.client_refused(grant.connection)
         return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
     except oauth2.TokenRefused as refused:
+        if isinstance(refused, oauth2.ProviderBusy | oauth2.Uncertain):
+            pace.pause(grant.provider, refused.retry_after)
         return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
     return _kept(grant, lease, new)
 
@@ -72,6 +74,8 @@ def _ended(grant: Grant, lease: Lease, reason: str) -> None:
     """The provider has ended it: the tokens are gone, the row says why."""
     ended = {"state": Grant.State.NEEDS_CONSENT, "reason": reason, "ended_at": Now(), "lease_by": None}
     wiped = {"access_token": "", "refresh_token": "", "lease_until": None, "generation": F("generation") + 1}
+    # Whom a call ends it for, learns it from the answer; whom a sweep does, by mail, unless they were warned before.
+    ended |= {"tell_at": Now() if lease.ahead and grant.told_at is None else None}
     with transaction.atomic():
         if not leases.held(grant, lease).update(**ended, **wiped):
             return

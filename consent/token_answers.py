@@ -15,6 +15,7 @@ from portal.vault import Secret
 
 LONGEST_TOKEN = 16_384
 SHORTEST_LIFE, LONGEST_LIFE = 60, 30 * 24 * 3600
+LONGEST_REFRESH_LIFE = 5 * 365 * 24 * 3600
 LONGEST_PAUSE = 3600
 
 
@@ -68,12 +69,16 @@ class Uncertain(TokenRefused):
 
 @dataclass(frozen=True)
 class Tokens:
-    """A token answer that held: `expires_in` in seconds or None when not said; `scopes` None means as asked."""
+    """A token answer that held: `expires_in` in seconds or None when not said; `scopes` None means as asked.
+
+    `refresh_expires_in`: of the refresh token, where a provider says so; there is no standard for it.
+    """
 
     access: Secret
     refresh: Secret | None
     expires_in: int | None
     scopes: tuple[str, ...] | None
+    refresh_expires_in: int | None = None
 
 
 def read(answer: Answer) -> Tokens:
@@ -153,6 +158,7 @@ def _strict(members: dict[str, Any]) -> Tokens | None:
             refresh=_token(refresh_token) if refresh_token not in (None, "") else None,
             expires_in=_lifetime(members.get("expires_in")),
             scopes=_scopes(members.get("scope")),
+            refresh_expires_in=_refresh_lifetime(members),
         )
     except ValueError:
         return None
@@ -180,6 +186,15 @@ def _lifetime(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
         raise ValueError("expires_in")
     return max(SHORTEST_LIFE, min(int(value), LONGEST_LIFE))
+
+
+def _refresh_lifetime(members: dict[str, Any]) -> int | None:
+    """As Microsoft and GitHub name it, and as Keycloak does, whose 0 is for ever. What can't be read is not said."""
+    for name in ("refresh_token_expires_in", "refresh_expires_in"):
+        value = members.get(name)
+        if not isinstance(value, bool) and isinstance(value, int | str) and str(value).isdecimal() and int(value):
+            return min(int(value), LONGEST_REFRESH_LIFE)
+    return None
 
 
 def _scopes(value: Any) -> tuple[str, ...] | None:

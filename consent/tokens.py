@@ -7,14 +7,12 @@ from typing import Any
 from django.utils import timezone
 
 from connections.methods.base import CredentialUnavailable
-from consent import oauth2
+from consent import oauth2, timing
 from consent.models import Grant
 from portal import vault
 
 # Refresh a little before the end, so that a token does not expire on the way.
 MARGIN = timedelta(seconds=30)
-# A token whose provider does not say how long it lives is renewed daily, and whenever it is refused.
-UNKNOWN_LIFE = timedelta(days=1)
 
 
 class NeedsConsent(Exception):
@@ -71,7 +69,7 @@ def sealed(grant: Grant, new: oauth2.Tokens) -> dict[str, Any]:
         columns["refresh_token"] = vault.seal(new.refresh.reveal(), grant.binding("refresh_token"))
     if new.scopes is not None:
         columns["scopes_given"] = list(new.scopes)
-    return columns
+    return columns | timing.after(grant, new)
 
 
 def lives(grant: Grant) -> bool:
@@ -91,7 +89,7 @@ def is_due(grant: Grant, beyond: int | None) -> bool:
         # Nothing to ask with; or it may have been used up already, and a second use can end the whole grant.
         return not lives(grant)
     if grant.expires_at is None:
-        return (grant.refreshed_at or grant.given_at) + UNKNOWN_LIFE < timezone.now()
+        return (grant.refreshed_at or grant.given_at) + timing.UNKNOWN_LIFE < timezone.now()
     return grant.expires_at - MARGIN < timezone.now()
 
 

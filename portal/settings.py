@@ -63,6 +63,10 @@ SECRET_OLD_DAYS = env.integer("SECRET_OLD_DAYS", 180)
 # Scheduled probes: how often where the connection does not say (minutes, 0 for never), how many at once in a round.
 PROBE_MINUTES = env.integer("PROBE_MINUTES", 5)
 PROBE_THREADS = env.integer("PROBE_THREADS", 24)
+# Refreshing ahead of need: what all workers together may ask of one provider, and the threads of each worker process.
+REFRESH_AT_ONCE = env.integer("REFRESH_AT_ONCE", 32)
+REFRESH_PER_SECOND = env.integer("REFRESH_PER_SECOND", 100)
+REFRESH_THREADS = env.integer("REFRESH_THREADS", 16)
 
 INSTALLED_APPS = [
     "portal",
@@ -227,23 +231,40 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_TASK_SOFT_TIME_LIMIT = 45
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 15
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+# By the task's name. A worker takes from all queues unless it is told otherwise (Procfile, docs/operations.md).
+CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
+    "*.tasks.refresh_*": {"queue": "refresh"},
     "*.tasks.probe_*": {"queue": "probe"},
     "*.tasks.mail_*": {"queue": "mail"},
 }
+
+
+def _sweep(task: str, seconds: float) -> dict:
+    """A wake-up of long ago is worth nothing: it expires, and no queue grows without end.
+
+    Not after seconds: beat's clock says when, and a worker's may be minutes ahead (F16).
+    """
+    return {"task": task, "schedule": seconds, "options": {"expires": max(900, seconds)}}
+
+
+# Beat only wakes sweeps. A second beat, or a lost wake-up, changes nothing but when they begin.
 CELERY_BEAT_SCHEDULE = {
-    "close-open-attempts": {"task": "portal.tasks.close_open_attempts", "schedule": 30.0},
-    "end-former-values": {"task": "connections.tasks.end_former_values", "schedule": 300.0},
-    "remind-of-expiry": {"task": "connections.tasks.remind_of_expiry", "schedule": 3600.0},
-    "note-beat": {"task": "portal.tasks.note_beat", "schedule": 30.0, "options": {"expires": 60}},
-    "rotate-signing-key": {"task": "portal.tasks.rotate_signing_key", "schedule": 3600.0},
-    # Old wake-ups are dropped. Not after seconds: beat's clock says when, and a worker's may be minutes ahead (F16).
-    "probe-due": {"task": "connections.tasks.probe_due", "schedule": 10.0, "options": {"expires": 900}},
-    "probe-tidying": {"task": "connections.tasks.probe_tidying", "schedule": 900.0, "options": {"expires": 900}},
-    "mail-health": {"task": "connections.tasks.mail_health", "schedule": 30.0, "options": {"expires": 900}},
+    "close-open-attempts": _sweep("portal.tasks.close_open_attempts", 30.0),
+    "note-beat": _sweep("portal.tasks.note_beat", 30.0),
+    "rotate-signing-key": _sweep("portal.tasks.rotate_signing_key", 3600.0),
+    "end-former-values": _sweep("connections.tasks.end_former_values", 300.0),
+    "mail-expiry": _sweep("connections.tasks.mail_expiry", 3600.0),
+    "probe-due": _sweep("connections.tasks.probe_due", 10.0),
+    "probe-tidying": _sweep("connections.tasks.probe_tidying", 900.0),
+    "mail-health": _sweep("connections.tasks.mail_health", 30.0),
+    "refresh-due": _sweep("consent.tasks.refresh_due", 5.0),
+    "mail-due": _sweep("consent.tasks.mail_due", 60.0),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 if CELERY_BROKER_URL.startswith("filesystem:"):

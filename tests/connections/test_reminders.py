@@ -41,16 +41,16 @@ def test_those_who_can_change_the_connection_are_told_14_days_and_1_day_before(s
     factories.make_member(project, Role.READER)
     factories.make_member(factories.make_project(), Role.OWNER)
     expiring(secret, 15)
-    assert tasks.remind_of_expiry() == 0
+    assert tasks.mail_expiry() == 0
 
     expiring(secret, 14)
-    assert tasks.remind_of_expiry() == 1 and tasks.remind_of_expiry() == 0
+    assert tasks.mail_expiry() == 1 and tasks.mail_expiry() == 0
     expiring(secret, 2)
-    assert tasks.remind_of_expiry() == 0
+    assert tasks.mail_expiry() == 0
     expiring(secret, 1)
-    assert tasks.remind_of_expiry() == 1 and tasks.remind_of_expiry() == 0
+    assert tasks.mail_expiry() == 1 and tasks.mail_expiry() == 0
     expiring(secret, -1)
-    assert tasks.remind_of_expiry() == 0
+    assert tasks.mail_expiry() == 0
 
     first, second = mailoutbox
     assert sorted(first.to) == sorted(second.to) == sorted(["ana.ruiz@contoso.example", manager.email])
@@ -61,7 +61,7 @@ def test_those_who_can_change_the_connection_are_told_14_days_and_1_day_before(s
 
 def test_one_that_was_found_late_is_told_once(secret, mailoutbox):
     expiring(secret, 1)
-    assert [tasks.remind_of_expiry() for _ in range(3)] == [1, 0, 0]
+    assert [tasks.mail_expiry() for _ in range(3)] == [1, 0, 0]
 
 
 def test_another_date_and_another_value_are_told_of_anew(secret, ana, mailoutbox):
@@ -145,5 +145,5 @@ def _overview(connection) -> tuple:
 def test_beat_wakes_only_what_a_worker_knows(settings):
     app.loader.import_default_modules()
     woken = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
-    assert {"connections.tasks.end_former_values", "connections.tasks.remind_of_expiry"} <= woken
+    assert {"connections.tasks.end_former_values", "connections.tasks.mail_expiry"} <= woken
     assert woken <= set(app.tasks)
