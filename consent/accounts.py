@@ -7,7 +7,7 @@ from connections import calls
 from connections.methods import methods
 from connections.models import Connection
 from connections.troubleshooting import Entry, entry
-from consent import giving, grants
+from consent import giving, grants, timing
 from consent.method import OAuthIdentityPassthrough
 from consent.models import Block, Grant
 from consent.terms import Terms
@@ -56,7 +56,12 @@ class Account:
 
     @property
     def ends_at(self) -> datetime | None:
-        return grants.ends(self.grant)
+        return timing.known_end(self.grant) if self.ends_soon else grants.ends(self.grant)
+
+    @property
+    def ends_soon(self) -> bool:
+        """Whether the person should renew it, lest the agent fail at one of its next calls."""
+        return not self.needs_consent and timing.ends_soon(self.grant)
 
     @property
     def refresh_problem(self) -> Entry | None:

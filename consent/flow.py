@@ -206,9 +206,10 @@ def decline(request: ConsentRequest) -> None:
 
 
 def not_asked(request: ConsentRequest) -> None:
-    """The person did not start this: the agent is blocked for them, and the log tells its owner."""
+    """The person did not start this: the agent is blocked for them; the log and, where there is any, mail say so."""
     with changes.announced():
         decide(request, State.NOT_ASKED)
+        ConsentRequest.objects.filter(pk=request.pk).update(tell_at=timezone.now())
         Block.objects.get_or_create(agent=request.agent, user=request.user)
         note(events.NOT_ASKED, request, log.Actor.of(request.user))
 

@@ -86,7 +86,7 @@ class ScopesField(forms.CharField):
 class OAuthSettings(SettingsForm):
     """Cleaned, this is `Connection.settings`. What is under "More settings" stands in MORE."""
 
-    MORE = ("issuer", "revocation_url", "userinfo_url", "client_auth", "audience", "extra")
+    MORE = ("issuer", "revocation_url", "userinfo_url", "client_auth", "audience", "extra", "keep_alive_days")
 
     use_required_attribute = False
 
@@ -157,6 +157,14 @@ class OAuthSettings(SettingsForm):
         widget=forms.TextInput(CODE),
     )
     extra = LinesField(label="Extra authorize parameters", help_text="One on each line, such as prompt = consent")
+    keep_alive_days = forms.IntegerField(
+        label="Keep unused access alive",
+        required=False,
+        min_value=1,
+        max_value=365,
+        help_text="In days: access that no agent has used for so long is renewed all the same. For providers that end "
+        "it when it is not used. Leave empty to let it end.",
+    )
 
     @property
     def more(self) -> list[forms.BoundField]:

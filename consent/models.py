@@ -16,7 +16,6 @@ from portal.agents.models import Agent
 from portal.sealed import Sealed
 from portal.users import User
 
-
 _ORIGIN = Func(
     KeyTextTransform("refresh_url", F("terms")),
     Value("^[^/]*//[^/?#]*", output_field=models.TextField()),

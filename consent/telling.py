@@ -1,10 +1,7 @@
 """Telling the owner of an agent that somebody did not ask for what it wanted."""
 
-import logging
-import smtplib
-
 from django.conf import settings
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
 from consent.models import ConsentRequest
@@ -13,8 +10,6 @@ from portal.audit.readable import readable
 from portal.projects.models import Project, RoleAssignment
 from portal.projects.roles import Role
 from portal.users import User
-
-logger = logging.getLogger(__name__)
 
 
 def owners_of(project: Project) -> list[User]:
@@ -32,19 +27,14 @@ def was_told(agent: Agent) -> str:
     """As a sentence: by mail where this portal sends mail, else on the connection's page and in the log."""
     who = who_is_told(agent)
     who = who[:1].upper() + who[1:]
-    have = "have" if who.startswith("The owners") else "has"
-    see = "see" if have == "have" else "sees"
-    return f"{who} {have} been told." if settings.EMAIL_HOST else f"{who} {see} it on the connection's page."
+    are, see = ("are", "see") if who.startswith("The owners") else ("is", "sees")
+    return f"{who} {are} told by mail." if settings.EMAIL_HOST else f"{who} {see} it on the connection's page."
 
 
-def tell_owner(asking: ConsentRequest) -> None:
-    """A failure costs the person nothing: the agent is blocked, and the connection's page and the log say so."""
-    if not settings.EMAIL_HOST:
-        return
+def to_owner(asking: ConsentRequest) -> EmailMessage:
+    """What the agent's owner gets; the connection's page and the log say it as well."""
     owner = asking.agent.registered_by
     to = [owner] if owner and owner.is_active else owners_of(asking.agent.project)
     text = render_to_string("consent/not_asked.txt", {"asking": asking, "url": settings.PUBLIC_URL})
-    try:
-        send_mail(readable(f"{asking.user} blocked {asking.agent.name}"), text, None, [person.email for person in to])
-    except (smtplib.SMTPException, OSError) as error:
-        logger.warning("The owner of an agent could not be told: %s", type(error).__name__)
+    subject = readable(f"{asking.user} blocked {asking.agent.name}")
+    return EmailMessage(subject, text, to=[person.email for person in to])

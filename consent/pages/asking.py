@@ -8,11 +8,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from connections.troubleshooting import Entry, entry
-from consent import flow, telling
+from consent import flow
 from consent.flow import FlowRefused
 from consent.models import ConsentRequest
 from consent.pages.frame import consent_page
+from consent.tasks import mail_due
 from consent.terms import Terms
+from portal.waking import wake
 
 COOKIE = "__Host-consent" if settings.HTTPS else "consent"
 DECISIONS = ("continue", "decline", "not_asked")
@@ -48,7 +50,7 @@ def _decide(request: HttpRequest, asking: ConsentRequest, decision: str) -> Http
         flow.decline(asking)
     elif asking.is_live and decision == "not_asked":
         flow.not_asked(asking)
-        telling.tell_owner(asking)
+        wake(mail_due)
     elif decision == "renew" and asking.state in (State.WAITING, State.ENDED):
         return redirect("consent", flow.renew(asking).id)
     elif decision in DECISIONS:

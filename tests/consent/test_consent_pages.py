@@ -15,6 +15,7 @@ from connections.methods.base import Caller
 from connections.troubleshooting import CATALOGUE
 from consent import flow, oauth2
 from consent.models import Block, ConsentRequest, Grant
+from consent.tasks import mail_due
 from portal.audit.models import LogRow
 from portal.projects.roles import Role
 from tests import factories
@@ -171,7 +172,8 @@ class TestAnswers:
     def test_the_owner_gets_mail_where_the_portal_sends_any(self, browse, ben, asking, settings, mailoutbox):
         settings.EMAIL_HOST = "mail.contoso.example"
         shown = text_of(decide_and_follow(browse(ben), asking, "not_asked"))
-        assert "Ana Ruiz has been told." in shown
+        assert "Ana Ruiz is told by mail." in shown
+        assert (mailoutbox, mail_due(), mail_due()) == ([], 1, 0)
         [mail] = mailoutbox
         assert mail.to == ["ana.ruiz@contoso.example"] and "release-bot" in mail.body
 

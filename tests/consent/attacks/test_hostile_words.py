@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from consent.models import ConsentRequest, Grant
+from consent.tasks import mail_due
 from portal.audit.models import LogRow
 from tests import factories
 from tests.consent import making
@@ -182,5 +183,6 @@ def test_the_mail_about_an_unasked_consent_holds_one_line_for_a_subject(hostile,
     settings.EMAIL_HOST = "mail.example"
     type(hostile.agent).objects.filter(pk=hostile.agent.pk).update(name="x\r\nBcc: all@evil.example")
     bens.post(f"/consent/{hostile.link(ben).id}", {"decision": "not_asked"})
+    assert mail_due() == 1
     [mail] = mailoutbox
     assert "\n" not in mail.subject and mail.recipients() == ["ana.ruiz@contoso.example"]
