@@ -1,5 +1,7 @@
-"""The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block), and how
-fast sweeps may ask a provider (Pace)."""
+"""The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block).
+
+And how fast sweeps may ask a provider (Pace).
+"""
 
 import uuid
 

@@ -54,7 +54,7 @@ def _well_before(end: datetime, whole: timedelta, now: datetime) -> datetime:
 
 
 def _told_of(grant: Grant, now: datetime, life: timedelta | None) -> dict[str, Any]:
-    """Once for each end: a provider that repeats the same one with every refresh is not announced with every refresh."""
+    """Once for each end: of a provider that repeats the same one with every refresh nobody hears twice."""
     if life is None:
         return {"tell_at": None}
     known = grant.refresh_token_ends_at

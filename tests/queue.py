@@ -36,13 +36,11 @@ class Queue:
         return self._start("beat", "--pidfile", "", "--schedule", str(schedule))
 
     def wake(self, task: str) -> None:
-        subprocess.run(
-            [*_CELERY, "call", task], env=self.environment, check=True, timeout=60, stdout=subprocess.DEVNULL
-        )
+        self._run("call", task)
 
     def flush(self) -> None:
         """The broker loses everything."""
-        subprocess.run([*_CELERY, "purge", "-f", "-Q", QUEUES], env=self.environment, timeout=60, capture_output=True)
+        self._run("purge", "-f", "-Q", QUEUES)
 
     def kill(self, process: subprocess.Popen) -> None:
         """SIGKILL, the worker's children with it."""
@@ -54,6 +52,9 @@ class Queue:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(10)
+
+    def _run(self, *command: str) -> None:
+        subprocess.run([*_CELERY, *command], env=self.environment, check=True, timeout=60, capture_output=True)
 
     def _start(self, *command: str) -> subprocess.Popen:
         process = subprocess.Popen(

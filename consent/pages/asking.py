@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from connections.troubleshooting import Entry, entry
-from consent import flow
+from consent import flow, telling
 from consent.flow import FlowRefused
 from consent.models import ConsentRequest
 from consent.pages.frame import consent_page

@@ -30,7 +30,8 @@ class Provider:
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            length = next((int(l.split(":")[1]) for l in head.split("\r\n") if l.lower().startswith("content-len")), 0)
+            lengths = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
+            length = int(lengths[0]) if lengths else 0
             body = (await reader.readexactly(length)).decode()
             status, members = (200, self._ledger()) if head.startswith("GET") else await self._token(body)
             sent = json.dumps(members).encode()
