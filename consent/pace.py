@@ -40,5 +40,6 @@ def _left(provider: str) -> int:
 
 
 def pause(provider: str, seconds: int) -> None:
-    until = Now() + timedelta(seconds=seconds)
+    """Nothing is asked before `seconds` are over: a second's worth may be asked while it is not spent yet."""
+    until = Now() + timedelta(seconds=seconds + 1)
     Pace.objects.filter(provider=provider).update(spent_until=Greatest(F("spent_until"), until))

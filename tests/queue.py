@@ -35,7 +35,8 @@ class Queue:
         schedule = self._var / f"schedule-{len(self._started)}"
         return self._start("beat", "--pidfile", "", "--schedule", str(schedule))
 
-    def wake(self, task: str) -> None:
+    def send(self, task: str) -> None:
+        """As beat does, from a process of its own."""
         self._run("call", task)
 
     def flush(self) -> None:

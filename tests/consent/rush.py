@@ -18,7 +18,8 @@ def due_grants(project, agent: Agent, url: str, count: int) -> Connection:
     at = {"authorization_url": f"{url}/authorize", "token_url": f"{url}/token"}
     connection = making.make_connection(project, agent, settings=at)
     terms, now = Terms.now(connection).stored(), timezone.now()
-    people = [User(email=f"person-{number}@contoso.example", name=f"Person {number}") for number in range(count)]
+    names = [f"person-{number}-of-{connection.name}" for number in range(count)]
+    people = [User(email=f"{name}@contoso.example", name=name) for name in names]
     User.objects.bulk_create(people, batch_size=1000)
     grants = []
     for number, person in enumerate(people):
