@@ -29,15 +29,17 @@ class Queue:
         self._var, self._started = var, []
 
     def worker(self, concurrency: int = 1, queues: str = QUEUES) -> subprocess.Popen:
-        return self._start("worker", "-c", str(concurrency), "-Q", queues, "--without-gossip", "--without-mingle")
+        quiet, name = ("--without-gossip", "--without-mingle"), f"{len(self._started)}@%h"
+        return self._start("worker", "-n", name, "-c", str(concurrency), "-Q", queues, *quiet)
 
     def beat(self) -> subprocess.Popen:
         schedule = self._var / f"schedule-{len(self._started)}"
         return self._start("beat", "--pidfile", "", "--schedule", str(schedule))
 
-    def send(self, task: str) -> None:
+    def send(self, task: str, times: int = 1) -> None:
         """As beat does, from a process of its own."""
-        self._run("call", task)
+        sends = f"from portal.celery import app\nfor _ in range({times}): app.send_task({task!r})"
+        subprocess.run([sys.executable, "-c", sends], env=self.environment, check=True, timeout=60)
 
     def flush(self) -> None:
         """The broker loses everything."""

@@ -62,8 +62,7 @@ def test_a_flood_in_one_queue_keeps_nothing_of_another_waiting(project, release_
     """A worker of its own for each queue that must not wait (docs/operations.md)."""
     with slow_provider(seconds=0.2) as provider, queue.running(tmp_path) as broker:
         due_grants(project, release_bot, provider.url, 5)
-        for _ in range(20):
-            broker.send("portal.tasks.close_open_attempts")
+        broker.send("portal.tasks.close_open_attempts", times=200)
         broker.worker(queues="refresh")
         broker.send("consent.tasks.refresh_due")
         queue.eventually(lambda: left() == 0)
