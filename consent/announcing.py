@@ -24,7 +24,7 @@ from portal.audit.readable import readable
 logger = logging.getLogger(__name__)
 CLAIM = timedelta(minutes=5)
 # What nobody could be told for so long is no news: a portal that gets its mail server later says nothing of the past.
-STALE = timedelta(days=1)
+STALE = timedelta(days=2)
 BATCH = 20
 # Of one person's address or mailbox: the next one's may be taken.
 UNDELIVERABLE = (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError, ValueError)
