@@ -191,9 +191,9 @@ def _lifetime(value: Any) -> int | None:
 def _refresh_lifetime(members: dict[str, Any]) -> int | None:
     """As Microsoft and GitHub name it, and as Keycloak does, whose 0 is for ever. What can't be read is not said."""
     for name in ("refresh_token_expires_in", "refresh_expires_in"):
-        value = members.get(name)
-        if not isinstance(value, bool) and isinstance(value, int | str) and str(value).isdecimal() and int(value):
-            return min(int(value), LONGEST_REFRESH_LIFE)
+        said = str(members.get(name))
+        if said.isdecimal() and len(said) < 16 and int(said):
+            return min(int(said), LONGEST_REFRESH_LIFE)
     return None
 
 

@@ -60,6 +60,24 @@ class TestTheList:
         shown = text_of(browse(ben).get(MINE))
         assert "Ends" in shown and "in 40 minutes" in shown and "Renews itself" not in shown
 
+    def test_what_ends_soon_is_marked_and_can_be_renewed(self, browse, ben, grant, review, release_bot):
+        now = timezone.now()
+        given = {"given_at": now - timedelta(hours=1), "expires_at": now + timedelta(minutes=10, seconds=30)}
+        Grant.objects.update(refresh_token="", **given)
+        client = browse(ben)
+        shown = text_of(client.get(MINE))
+        assert "Ends soon" in shown and "in 10 minutes" in shown and "Renew it now" in shown
+        assert connect(client, review, release_bot).url == f"/consent/{ConsentRequest.objects.get().id}"
+
+    def test_a_refresh_token_that_ends_in_two_days_is_marked_and_one_that_ends_in_twenty_is_not(
+        self, browse, ben, grant
+    ):
+        now = timezone.now()
+        for days, soon in ((2.1, True), (20, False)):
+            Grant.objects.update(given_at=now - timedelta(days=28), refresh_token_ends_at=now + timedelta(days=days))
+            shown = text_of(browse(ben).get(MINE))
+            assert ("Ends soon" in shown, "in 2 days" in shown, "Renews itself" in shown) == (soon, soon, not soon)
+
     def test_a_failed_refresh_is_said_in_our_words(self, browse, ben, grant):
         Grant.objects.update(refresh_error="oauth_client_refused")
         assert "The provider refused the app registration" in text_of(browse(ben).get(MINE))

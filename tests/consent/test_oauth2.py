@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from connections.troubleshooting import CATALOGUE
-from consent import oauth2
+from consent import oauth2, token_answers
 from consent.oauth2 import ClientRefused, GrantEnded, ProviderBusy, RequestRefused, TokenRefused, Uncertain
 from consent.terms import Terms
 from portal.vault import Secret
@@ -143,6 +143,28 @@ def test_each_refusal_is_of_one_kind_and_holds_none_of_the_providers_words(octo,
     shown = everything_about(error)
     for never in ("their-words", "script", "canary-refresh-token", octo.at.origin, client.secret.reveal()):
         assert never not in shown
+
+
+@pytest.mark.parametrize(
+    ("members", "seconds"),
+    [
+        ({"refresh_token_expires_in": 15_897_600}, 15_897_600),
+        ({"refresh_token_expires_in": "86400"}, 86_400),
+        ({"refresh_expires_in": 1800}, 1800),
+        ({"refresh_expires_in": 0}, None),
+        ({"refresh_token_expires_in": 10**12}, token_answers.LONGEST_REFRESH_LIFE),
+        ({"refresh_token_expires_in": -5}, None),
+        ({"refresh_token_expires_in": True}, None),
+        ({"refresh_token_expires_in": [1]}, None),
+        ({"refresh_token_expires_in": "9" * 5000}, None),
+        ({}, None),
+    ],
+)
+def test_the_life_of_a_refresh_token_is_read_where_it_is_said_and_costs_nothing_where_it_is_odd(
+    octo, client, members, seconds
+):
+    octo.next(bad.changed(**members), at="code")
+    assert tokens_of(client).refresh_expires_in == seconds
 
 
 def test_an_error_with_status_200_is_an_error_also_beside_a_token(octo, client):

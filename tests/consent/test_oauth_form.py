@@ -134,6 +134,24 @@ class TestConnect:
         assert '<details class="more" open>' in shown and "An issuer is an address" in shown
 
 
+class TestKeepAlive:
+    def test_days_are_kept_as_a_number_and_none_is_left_out(self, browse, ana, project, review):
+        edit(browse(ana), review, settings__keep_alive_days="30")
+        review.refresh_from_db()
+        assert review.settings["keep_alive_days"] == 30
+        edit(browse(ana), review, settings__keep_alive_days="")
+        review.refresh_from_db()
+        assert review.settings["keep_alive_days"] is None
+
+    def test_it_costs_no_consent(self, browse, ana, review, release_bot, ben):
+        making.make_grant(review, release_bot, ben)
+        assert QUESTION not in text_of(edit(browse(ana), review, settings__keep_alive_days="30"))
+        assert Grant.objects.get().state == Grant.State.ACTIVE
+
+    def test_no_number_is_refused(self, browse, ana, review):
+        assert "greater than or equal to 1" in text_of(edit(browse(ana), review, settings__keep_alive_days="0"))
+
+
 class TestEdit:
     @pytest.fixture
     def grant(self, review, release_bot, ben) -> Grant:
