@@ -1,6 +1,7 @@
 """What must stay absent (docs/architecture.md): checked on the source, so that a new module can't forget it."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from connections.methods import methods
+from portal.celery import app
 
 ROOT = Path(__file__).resolve().parent.parent
 STOREYS = ("portal", "connections", "consent")
@@ -125,3 +127,13 @@ def writes(source: str) -> set[str]:
     calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     own = {call for call in calls if call.startswith("LogRow")}
     return {call for call in own if call == "LogRow" or call.rpartition(".")[2] in WRITING} | set(SQL.findall(source))
+
+
+def test_no_task_has_an_argument_but_ids():
+    """T35: what lies in a broker may be read and written by others."""
+    app.loader.import_default_modules()
+    own = {name: task for name, task in app.tasks.items() if name.split(".")[0] in STOREYS}
+    assert len(own) >= 3
+    arguments = {argument for task in own.values() for argument in inspect.signature(task.run).parameters}
+    assert {name for name in arguments if name != "id" and not name.endswith("_id")} == set()
+    assert (app.conf.accept_content, app.conf.task_serializer, app.conf.task_ignore_result) == (["json"], "json", True)
