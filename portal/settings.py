@@ -65,7 +65,7 @@ PROBE_MINUTES = env.integer("PROBE_MINUTES", 5)
 PROBE_THREADS = env.integer("PROBE_THREADS", 24)
 # Refreshing ahead of need: what all workers together may ask of one provider, and the threads of each worker process.
 REFRESH_AT_ONCE = env.integer("REFRESH_AT_ONCE", 32)
-REFRESH_PER_SECOND = env.integer("REFRESH_PER_SECOND", 100)
+REFRESH_PER_SECOND = env.integer("REFRESH_PER_SECOND", 150)
 REFRESH_THREADS = env.integer("REFRESH_THREADS", 16)
 
 INSTALLED_APPS = [
