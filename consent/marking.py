@@ -20,5 +20,8 @@ def client_refused(connection: Connection) -> None:
 
 def client_accepted(connection: Connection) -> None:
     """Takes only this mark away; what a test found is for the next test to correct."""
+    health = getattr(connection, "health", None)
+    if health is None or health.reason != REASON:
+        return
     unmarked = {"state": Health.State.NOT_CHECKED, "reason": "", "since": timezone.now()}
     Health.objects.filter(connection=connection, reason=REASON).update(**unmarked)

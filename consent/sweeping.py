@@ -30,11 +30,21 @@ def sweep(seconds: float = WORK_SECONDS) -> int:
     Grant.objects.filter(state=Grant.State.ACTIVE, refresh_due_at=None).update(refresh_due_at=Now())
     with Hands(settings.REFRESH_THREADS) as hands:
         while time.monotonic() < until and (providers := _providers()):
-            taken = sum(_hand_out(provider, hands) for provider in providers)
+            taken = _hand_out_for_a_second(providers, hands)
             looked_at += taken
             if not taken:
                 time.sleep(PAUSE)
     return looked_at
+
+
+def _hand_out_for_a_second(providers: list[str], hands: Hands) -> int:
+    """How many; ends before the second does where there is nothing left to hand out."""
+    until, taken = time.monotonic() + 1, 0
+    while now := sum(_hand_out(provider, hands) for provider in providers):
+        taken += now
+        if time.monotonic() > until:
+            break
+    return taken
 
 
 def _providers() -> list[str]:
@@ -53,6 +63,8 @@ def _due() -> QuerySet[Grant]:
 def _hand_out(provider: str, hands: Hands) -> int:
     """As many as there are free hands, so that nothing waits while its lease runs out."""
     free = hands.free(at_least=max(1, settings.REFRESH_THREADS // 4), seconds=PAUSE)
+    if not free:
+        return 0
     taken = pace.within(provider, free, lambda limit: leases.take_some(_of(provider), limit, ahead=True)) or []
     for grant, lease in taken:
         hands.give(look, grant, lease)

@@ -80,10 +80,10 @@ def running(var: Path, **environment: str) -> Iterator[Queue]:
         queue.end()
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 30) -> float:
+def eventually(holds: Callable[[], bool], seconds: float = 30, every: float = 0.05) -> float:
     """How long it took."""
     began = time.monotonic()
     while not holds():
         assert time.monotonic() - began < seconds, f"not within {seconds} seconds"
-        time.sleep(0.05)
+        time.sleep(every)
     return time.monotonic() - began

@@ -24,7 +24,7 @@ def test_two_workers_refresh_what_is_due_in_time_with_one_request_for_each(proje
         broker.worker()
         broker.beat()
         queue.eventually(lambda: left() < GRANTS, 60)
-        took = queue.eventually(lambda: left() == 0, SECONDS)
+        took = queue.eventually(lambda: left() == 0, SECONDS, every=min(1, GRANTS / 3000))
         _nothing_is_held()
         seen = provider.read()
 
