@@ -21,7 +21,7 @@ from tests.consent.rush import due_grants, left
 from tests.consent.slow_provider import slow_provider
 from tests.fakes import misbehaviour as bad
 
-pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 State = Grant.State
 LONG_AGO = timedelta(days=20)
 
