@@ -3,39 +3,84 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from connections.calls import Call
 from connections.methods import methods
-from connections.models import Connection, Health
+from connections.models import Connection, Health, Watch
 from connections.standing import Standing
-from connections.troubleshooting import Entry
+from connections.troubleshooting import Entry, entry
+from portal.audit.readable import readable
 
 
 @dataclass(frozen=True)
 class Check:
-    """`state` is done, failed, warning or open; `hint` and `at` say what it rests on."""
+    """`state` is done, failed, warning or open; `hint`, `at` and `took_ms` say what it rests on."""
 
     label: str
     state: str
     hint: str = ""
     at: datetime | None = None
+    took_ms: int | None = None
 
 
-def checks(standing: Standing, given: list[str]) -> list[Check]:
+def checks(standing: Standing, given: list[str], newest: Call | None = None) -> list[Check]:
+    """In the order in which things come true; `newest` is the connection's last call."""
     connection = standing.connection
-    called = standing.last_used
+    watch = Watch.objects.filter(connection=connection).first()
     return [
-        _card(standing),
+        _reached(standing, watch),
+        _card(connection, watch),
         _credential(standing),
         _given(connection.given_to_all, given),
-        Check("Called", "done", "", called) if called else Check("Called", "open", "No calls yet"),
+        _called(standing, newest),
         _consent(connection),
     ]
 
 
-def _card(standing: Standing) -> Check:
-    connection = standing.connection
+def _reached(standing: Standing, watch: Watch | None) -> Check:
+    """An answer of any kind shows it; so does a card that was read where no credential could be tried."""
+    health = standing.health
+    if health is None or health.checked_at is None:
+        return Check("Endpoint reachable", "open", "Not tested yet")
+    if health.status is not None or health.state == Health.State.HEALTHY:
+        ends = watch.certificate_ends if watch else None
+        hint = f"TLS certificate valid until {date_format(timezone.localtime(ends), 'j F Y')}" if ends else ""
+        return Check("Endpoint reachable", "done", hint, health.checked_at, health.took_ms)
+    state = "failed" if health.state == Health.State.FAILING else "open"
+    return Check("Endpoint reachable", state, _words(standing.problem), health.checked_at)
+
+
+def _card(connection: Connection, watch: Watch | None) -> Check:
     if connection.card is None:
         return Check("Agent card read", "open", "Connected without a card; the portal serves agents a minimal one")
-    return Check("Agent card read", "done", "", connection.card_read_at)
+    if watch is None or watch.card_read_at is None:
+        return Check("Agent card read", "done", "", connection.card_read_at)
+    if watch.card_code:
+        return Check("Agent card read", "warning", entry(watch.card_code).title, watch.card_tried_at)
+    return Check("Agent card read", "done", _version(watch), watch.card_read_at)
+
+
+def _version(watch: Watch) -> str:
+    """ "Version 1.8.0, unchanged since 13 November 2026": as the endpoint says it, so it is made readable."""
+    since = date_format(timezone.localtime(watch.card_since), "j F Y") if watch.card_since else ""
+    said = [
+        f"version {readable(watch.card_version)}" if watch.card_version else "",
+        since and f"unchanged since {since}",
+    ]
+    words = ", ".join(part for part in said if part)
+    return words[:1].upper() + words[1:]
+
+
+def _called(standing: Standing, newest: Call | None) -> Check:
+    if not standing.last_used:
+        return Check("Called by an agent", "open", "No calls yet")
+    hint = ""
+    if newest and newest.row.agent_name:
+        person = f" for {readable(newest.row.on_behalf_of_name)}" if newest.row.on_behalf_of_name else ""
+        hint = f"By {readable(newest.row.agent_name)}{person}"
+    return Check("Called by an agent", "done", hint, standing.last_used)
 
 
 def _credential(standing: Standing) -> Check:

@@ -194,6 +194,8 @@ SEALED = (
     Sealed("consent.grant", Grant, "access_token", lambda row: row.binding("access_token"), ("connection",)),
     Sealed("consent.grant", Grant, "refresh_token", lambda row: row.binding("refresh_token"), ("connection",)),
 )
+
+
 class Pace(models.Model):
     """One provider: until `spent_until` the sweeps of all workers have used up what they may ask of it in a second."""
 

@@ -30,7 +30,8 @@ def connection(request: HttpRequest, project: Project, connection: str) -> HttpR
     found = find(project, connection)
     context = around(request, found, "overview")
     given = given_rows(found)
-    checks = validation.checks(context["standing"], [row["agent"].name for row in given])
+    last = calls.recent(found, LAST)
+    checks = validation.checks(context["standing"], [row["agent"].name for row in given], last[0] if last else None)
     context |= {
         "result": result_for(request, found),
         **probing(found, history.DAY),
@@ -39,7 +40,7 @@ def connection(request: HttpRequest, project: Project, connection: str) -> HttpR
         "done": sum(check.state == "done" for check in checks),
         "given": given,
         "card": Card.of(found.card) if found.card else None,
-        "calls": calls.recent(found, LAST),
+        "calls": last,
         **_credentials(found),
         **_panel(found),
         **_snippet(request, found),

@@ -4,13 +4,14 @@ import uuid
 
 import pytest
 from django.db import connection as database
+from django.utils import timezone
 
 from connections import keeping
 from connections.drafts import Draft
 from connections.models import Health
 from portal.audit import log
 from portal.audit.events import Outcome
-from portal.audit.models import LogRow
+from portal.audit.models import LastUse, LogRow
 from portal.projects.roles import Role
 from tests import factories
 from tests.connections.pages import key_form, page, text_of, words_of
@@ -46,7 +47,7 @@ def agent(project):
 class TestOverview:
     def test_a_new_connection_says_what_is_left_to_do(self, browse, ana, project, saved):
         shown = words_of(browse(ana).get(page("connection", project, saved.name)))
-        assert "Not tested yet." in shown and "1 of 5 done" in shown and "No calls yet" in shown
+        assert "Not tested yet." in shown and "1 of 6 done" in shown and "No calls yet" in shown
         assert "No agent may use this connection yet." in shown and "Consent not needed" in shown
 
     def test_credentials_say_what_is_set_and_every_address_it_is_sent_to(self, browse, ana, project):
@@ -61,6 +62,25 @@ class TestOverview:
         for address in ("a2a", "rpc", "rest", "a2a/.well-known/agent-card.json"):
             assert f"<code>a.example/{address}</code>" in shown
         assert "x-api-key" in shown and "nobody can read it back" in shown
+
+    def test_the_list_fills_itself_as_things_come_true(self, browse, ana, ben, project, agent, fake_agent):
+        endpoint = fake_agent(required_header=("x-api-key", "right"))
+        saved = factories.make_connection(project, endpoint.url, "good-agent", ("x-api-key", "right"), given_to=agent)
+        saved.card, saved.card_read_at = {"name": "Fake agent"}, timezone.now()
+        saved.save()
+        client = browse(ana)
+        shown = words_of(client.post(page("connection-test", project, saved.name), follow=True))
+        assert "5 of 6 done" in shown and "Endpoint reachable" in shown and "Version 1.0.0, unchanged since" in shown
+        record_call(saved, agent, person=ben)
+        LastUse.objects.create(subject=saved.id, at=timezone.now())
+        shown = words_of(client.get(page("connection", project, saved.name)))
+        assert "6 of 6 done" in shown and "By support-bot for Ben Okafor" in shown
+
+    def test_an_endpoint_that_does_not_answer_is_not_reachable(self, browse, ana, project):
+        factories.make_connection(project, "http://127.0.0.1:9/a2a", "gone-agent")
+        shown = words_of(browse(ana).post(page("connection-test", project, "gone-agent"), follow=True))
+        validate = shown.partition("Validate")[2]
+        assert "Endpoint reachable" in validate and "The server can't be reached" in validate
 
     def test_a_failing_one_says_cause_remedy_and_who_must_act(self, browse, ana, project, saved):
         Health.objects.create(connection=saved, state="failing", reason="endpoint_refused_401", status=401)
