@@ -73,7 +73,7 @@ def test_a_good_token_comes_in_and_is_written_down(verifying_agent, issuer):
         ({"key": signing_key(9)}, NOT_SIGNED),
         ({"key": signing_key(9), "header": {"kid": signing_key(1).kid}}, NOT_SIGNED),
     ],
-    ids=str,
+    ids=lambda one: "-".join(one) if isinstance(one, dict) else "",
 )
 def test_a_token_that_is_wrong_anywhere_is_refused_with_the_reason(verifying_agent, issuer, changed, reason):
     agent = verifying_agent(issuer.url, HR)
