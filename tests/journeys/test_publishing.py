@@ -1,10 +1,18 @@
-"""Publish an agent: what changes is said before, is so afterwards, and can be taken back."""
+"""Publish an agent: what changes is said before, is so afterwards, and can be taken back.
+
+The demo's hr-agent verifies the tokens by the portal's published keys, says as whom it was asked, and admits only
+identities that have its role.
+"""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from portal.audit.changes import FRESH_SECONDS
 from tests.journeys.steps import go_to
 
 pytestmark = pytest.mark.browser
@@ -18,6 +26,7 @@ def test_an_administrator_publishes_an_agent_and_takes_it_back(site, person):
     _open_the_agent(ana)
     expect(ana.get_by_text("Not published")).to_be_visible()
     shared_id = _client_id_now(ana, SHARED)
+    assert f"Asked by {SHARED}" in _answer_of_hr(site)
 
     ana.get_by_role("link", name="What publishing changes").click()
     expect(ana.get_by_role("heading", name="Publish support-bot?")).to_be_visible()
@@ -31,7 +40,11 @@ def test_an_administrator_publishes_an_agent_and_takes_it_back(site, person):
     expect(ana.get_by_text(f"It acts as {OWN} from its next call on.")).to_be_visible()
     expect(ana.get_by_text("Published", exact=True)).to_be_visible()
     assert _client_id_now(ana, OWN) == own_id
+    assert "10 minutes" in _answer_of_hr(site)
     _the_list_says_so(ana, own_id)
+    _assign_the_role(ana, site)
+    assert f"Asked by {OWN}" in _answer_of_hr(site)
+    ana.goto(f"{site.url}/projects/contoso-support/agents/")
 
     _open_the_agent(ana)
     ana.get_by_role("link", name="Take back publishing").click()
@@ -39,7 +52,27 @@ def test_an_administrator_publishes_an_agent_and_takes_it_back(site, person):
     ana.get_by_role("button", name="Take back").click()
     expect(ana.get_by_text(f"support-bot acts as {SHARED} again")).to_be_visible()
     assert _client_id_now(ana, SHARED) == shared_id
+    assert f"Asked by {SHARED}" in _answer_of_hr(site)
     assert _ids_in(_identity(ana)) == [shared_id, own_id]
+
+
+def _answer_of_hr(site) -> str:
+    """What support-bot is told by hr-agent, as a program with the demo's key gets it."""
+    time.sleep(FRESH_SECONDS)
+    url = next(one["gateway_url"] for one in site.facts["connections"] if one["name"] == "hr-agent")
+    message = {"messageId": "m1", "role": "ROLE_USER", "parts": [{"text": "How many holidays has Ana left?"}]}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": message}}
+    headers = {"Authorization": f"Bearer {site.facts['agents'][0]['key']}", "A2A-Version": "1.0"}
+    with ThreadPoolExecutor(1) as elsewhere:
+        return elsewhere.submit(httpx.post, url, json=body, headers=headers, timeout=20).result().text
+
+
+def _assign_the_role(page: Page, site) -> None:
+    """As the owner of the endpoint does, who has seen the new identity come and be refused."""
+    page.goto(f"{site.endpoint_url}/hr/roles")
+    row = page.get_by_role("row").filter(has_text=OWN)
+    row.get_by_role("button", name="Assign role").click()
+    expect(page.get_by_role("row").filter(has_text=OWN)).to_contain_text("HR.Read")
 
 
 def _open_the_agent(page: Page) -> None:
