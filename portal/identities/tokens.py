@@ -20,6 +20,7 @@ from portal import vault
 from portal.identities import audiences, entra, issuer
 from portal.identities.models import Identity, IdentityToken, Source
 from portal.identities.obtaining import Obtained, TokenUnavailable
+from portal.outbound.errors import OutboundError
 
 __all__ = ["AccessToken", "TokenUnavailable", "access_token", "at_hand", "check", "forget"]
 
@@ -53,14 +54,10 @@ def access_token(
     listed an address for the audience.
     """
     check(identity, audience, addresses)
-    until = time.monotonic() + WAIT_SECONDS
-    while True:
-        row = _row(identity, audience)
-        if token := _now(row, beyond):
-            return token
-        if time.monotonic() > until:
-            raise TokenUnavailable("identity_provider_unavailable")
-        time.sleep(LOOK_AGAIN)
+    token = _awaited(identity, audience, beyond)
+    # Again: it may have taken a while, and what was allowed before may have been taken away.
+    check(_as_it_is_now(identity), audience, addresses)
+    return token
 
 
 def at_hand(identity: Identity, audience: str, addresses: Iterable[str]) -> AccessToken | None:
@@ -83,11 +80,32 @@ def check(identity: Identity, audience: str, addresses: Iterable[str]) -> None:
         audiences.check(audience, addresses)
     except audiences.NotListed:
         raise TokenUnavailable("audience_not_listed") from None
+    except OutboundError as refused:
+        # An address that was fine when it was saved: the owner of the portal allows fewer networks since.
+        raise TokenUnavailable(refused.code) from None
+
+
+def _as_it_is_now(identity: Identity) -> Identity:
+    found = Identity.objects.filter(pk=identity.pk).first()
+    if found is None:
+        raise TokenUnavailable("identity_not_set_up")
+    return found
 
 
 def forget(identities: Iterable[Identity]) -> None:
     """Whatever was obtained under other ids or from another source; call it in the transaction of the change."""
     IdentityToken.objects.filter(identity__in=list(identities)).delete()
+
+
+def _awaited(identity: Identity, audience: str, beyond: int | None) -> AccessToken:
+    until = time.monotonic() + WAIT_SECONDS
+    while True:
+        row = _row(identity, audience)
+        if token := _now(row, beyond):
+            return token
+        if time.monotonic() > until:
+            raise TokenUnavailable("identity_provider_unavailable")
+        time.sleep(LOOK_AGAIN)
 
 
 def _now(row: IdentityToken, beyond: int | None) -> AccessToken | None:
@@ -100,7 +118,7 @@ def _now(row: IdentityToken, beyond: int | None) -> AccessToken | None:
             raise TokenUnavailable(row.failure)
         return old
     if lease := _take(row):
-        return _asked(row, lease)
+        return _asked_or(old, row, lease)
     return old
 
 
@@ -108,18 +126,30 @@ def _serving(row: IdentityToken, beyond: int | None) -> AccessToken | None:
     return None if _is_due(row) or _is_refused(row, beyond) else _opened(row)
 
 
+def _asked_or(old: AccessToken | None, row: IdentityToken, lease: uuid.UUID) -> AccessToken | None:
+    """Whoever asks in vain goes on with the old token, as everybody does who comes after."""
+    try:
+        return _asked(row, lease)
+    except TokenUnavailable:
+        if old is None or old.expires_at <= timezone.now():
+            raise
+        return old
+
+
 def _asked(row: IdentityToken, lease: uuid.UUID) -> AccessToken | None:
     """Asks the source. None where ids or source were changed meanwhile: what came back is not theirs."""
     try:
-        obtained = SOURCES[row.identity.source](row.identity, row.audience)
+        obtained, value = _obtained(row)
     except TokenUnavailable as failure:
-        again = timezone.now() + timedelta(seconds=failure.again_after)
-        since = row.failing_since or timezone.now()
-        _held(row, lease).update(failure=failure.code, failing_since=since, retry_at=again, **_NO_LEASE)
+        _note(row, lease, failure)
+        raise
+    except Exception:
+        # A fault of ours. Nobody waits for the end of its lease, and not every call repeats it.
+        _note(row, lease, TokenUnavailable("internal"))
         raise
     now, generation = timezone.now(), row.generation + 1
     kept = _held(row, lease).update(
-        value=vault.seal(obtained.value.reveal(), row.binding()),
+        value=value,
         generation=generation,
         obtained_at=now,
         expires_at=obtained.expires_at,
@@ -129,6 +159,25 @@ def _asked(row: IdentityToken, lease: uuid.UUID) -> AccessToken | None:
         **_NO_LEASE,
     )
     return AccessToken(obtained.value, row.audience, obtained.expires_at, now, generation) if kept else None
+
+
+def _obtained(row: IdentityToken) -> tuple[Obtained, str]:
+    """What the source gave, and the token as it is kept."""
+    try:
+        obtained = SOURCES[row.identity.source](row.identity, row.audience)
+        value = vault.seal(obtained.value.reveal(), row.binding())
+    except vault.VaultError:
+        raise TokenUnavailable("key_unavailable") from None
+    if obtained.expires_at <= timezone.now():
+        # Kept by nobody, it would be asked for at every call.
+        raise TokenUnavailable("entra_answer_unreadable")
+    return obtained, value
+
+
+def _note(row: IdentityToken, lease: uuid.UUID, failure: TokenUnavailable) -> None:
+    again = timezone.now() + timedelta(seconds=failure.again_after)
+    since = row.failing_since or timezone.now()
+    _held(row, lease).update(failure=failure.code, failing_since=since, retry_at=again, **_NO_LEASE)
 
 
 _NO_LEASE = {"lease_by": None, "lease_until": None}

@@ -11,8 +11,9 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from portal.identities import audiences, issuer, roster, signing_keys, tokens
-from portal.identities.models import Identity, IdentityToken
-from portal.identities.obtaining import TokenUnavailable
+from portal.identities.models import Audience, Identity, IdentityToken, SigningKey
+from portal.identities.obtaining import Obtained, TokenUnavailable
+from portal.vault import Secret
 
 HR = "api://contoso-hr"
 AT = ["https://hr.contoso.example/a2a", "https://hr.contoso.example/a2a/v2"]
@@ -168,10 +169,73 @@ def test_an_old_token_serves_while_the_source_says_no(shared, monkeypatch):
         raise TokenUnavailable("entra_unreachable")
 
     monkeypatch.setitem(tokens.SOURCES, "portal", refuse)
-    with pytest.raises(TokenUnavailable):
-        tokens.access_token(shared, HR, AT)
-    assert tokens.access_token(shared, HR, AT).value.reveal() == first.value.reveal()
+    for _ in range(2):
+        assert tokens.access_token(shared, HR, AT).value.reveal() == first.value.reveal()
     assert tokens.at_hand(shared, HR, AT).value.reveal() == first.value.reveal()
+    assert IdentityToken.objects.get().failure == "entra_unreachable"
+
+
+@pytest.mark.parametrize(
+    ("take_away", "code"),
+    [
+        (lambda: Audience.objects.update(origins=["https://elsewhere.example"]), "audience_not_listed"),
+        (lambda: Identity.objects.update(disabled_at=timezone.now()), "identity_disabled"),
+        (lambda: Identity.objects.update(client_id="", tenant=""), "identity_not_set_up"),
+    ],
+)
+def test_what_is_taken_away_while_the_source_is_asked_gives_no_token(shared, monkeypatch, take_away, code):
+    def slow(identity, audience):
+        take_away()
+        return issuer.obtain(identity, audience)
+
+    monkeypatch.setitem(tokens.SOURCES, "portal", slow)
+    with pytest.raises(TokenUnavailable, match=code):
+        tokens.access_token(shared, HR, AT)
+
+
+def test_an_error_that_nobody_expected_is_not_waited_for(shared, monkeypatch):
+    attempts = []
+
+    def fail(identity, audience):
+        attempts.append(audience)
+        raise LookupError
+
+    monkeypatch.setitem(tokens.SOURCES, "portal", fail)
+    with pytest.raises(LookupError):
+        tokens.access_token(shared, HR, AT)
+    with pytest.raises(TokenUnavailable, match="internal"):
+        tokens.access_token(shared, HR, AT)
+    assert attempts == [HR] and IdentityToken.objects.get().lease_by is None
+
+
+def test_a_signing_key_that_does_not_open_is_said_and_not_waited_for(shared):
+    signing_keys.current()
+    SigningKey.objects.update(private=F("public__kid"))
+    for _ in range(2):
+        with pytest.raises(TokenUnavailable, match="key_unavailable"):
+            tokens.access_token(shared, HR, AT)
+    assert IdentityToken.objects.get().lease_by is None
+
+
+def test_a_token_that_has_ended_on_arrival_is_a_failure_and_not_asked_for_at_every_call(shared, monkeypatch):
+    attempts = []
+
+    def ended(identity, audience):
+        attempts.append(audience)
+        return Obtained(Secret("ended"), timezone.now())
+
+    monkeypatch.setitem(tokens.SOURCES, "portal", ended)
+    for _ in range(3):
+        with pytest.raises(TokenUnavailable, match="entra_answer_unreadable"):
+            tokens.access_token(shared, HR, AT)
+    assert attempts == [HR]
+
+
+def test_an_address_that_is_no_longer_allowed_gets_no_token_and_says_why(shared, settings):
+    settings.ALLOWED_OUTBOUND_NETWORKS = []
+    for ask in (tokens.access_token, tokens.at_hand):
+        with pytest.raises(TokenUnavailable, match="port_blocked"):
+            ask(shared, HR, ["https://hr.contoso.example:8443/a2a"])
 
 
 @pytest.mark.django_db(transaction=True)
