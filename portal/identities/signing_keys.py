@@ -83,7 +83,11 @@ def rotate_when_older(than: timedelta) -> bool:
     signing = SigningKey.objects.filter(signs_from__isnull=False, ended_at=None).first()
     if signing is None or signing.signs_from + than > timezone.now():
         return False
-    rotate(log.SYSTEM)
+    try:
+        rotate(log.SYSTEM)
+    except TooSoon:
+        # Another sweep did it just now, or the next key has not waited long enough.
+        return False
     return True
 
 

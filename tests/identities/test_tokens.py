@@ -274,3 +274,25 @@ def test_what_comes_back_after_the_ids_were_changed_is_not_used(shared, ana, mon
     monkeypatch.setitem(tokens.SOURCES, "portal", slow)
     tokens.access_token(shared, HR, AT)
     assert len(seen) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_rotate_once(shared):
+    signing_keys.current()
+    SigningKey.objects.update(made_at="2026-01-01T00:00Z")
+    SigningKey.objects.exclude(signs_from=None).update(signs_from="2026-01-01T00:00Z")
+    rotated, start = [], threading.Barrier(2)
+
+    def sweep() -> None:
+        start.wait()
+        try:
+            rotated.append(signing_keys.rotate_when_older(timedelta(days=30)))
+        finally:
+            connection.close()
+
+    sweeps = [threading.Thread(target=sweep) for _ in range(2)]
+    for one in sweeps:
+        one.start()
+    for one in sweeps:
+        one.join()
+    assert sorted(rotated) == [False, True] and SigningKey.objects.count() == 3
