@@ -53,9 +53,26 @@ class Look:
         return draft.with_card(raw, list(self.interfaces) or draft.chosen_interfaces())
 
 
-def look(connection: Connection) -> Look:
-    """Asks the endpoint for its card, with the credential where that was chosen. Takes up to 10 seconds."""
-    headers = _headers(connection)
+def look(connection: Connection, by: User) -> Look:
+    """Asks the endpoint for its card, with the credential where that was chosen. Takes up to 10 seconds.
+
+    A credential that goes along is used by a person, and logged before it is: of a connection that is not saved yet
+    too, because its token may be an identity's and not something that they typed.
+    """
+    if not connection.sends_card_credentials:
+        return _look(connection, [])
+    columns = {"project": connection.project, "connection": connection, "auth_method": connection.auth_method}
+    finish = log.begin(events.CARD_READ, log.Actor.of(by), **columns, target=connection.card_url)
+    try:
+        seen = _look(connection, _headers(connection))
+    except BaseException:
+        finish(Outcome.FAILED, reason="internal")
+        raise
+    finish(Outcome.SUCCEEDED if seen.card else Outcome.FAILED, reason=seen.problem.code if seen.problem else "")
+    return seen
+
+
+def _look(connection: Connection, headers: list[tuple[str, str]]) -> Look:
     try:
         found = agent_card.fetch(agent_card.urls_of(connection), headers)
     except CardUnreadable as failure:
@@ -74,25 +91,12 @@ def look(connection: Connection) -> Look:
     )
 
 
-def look_again(connection: Connection, by: User) -> Look:
-    """A saved connection's card. A stored credential that goes along is used by a person, and logged before it is."""
-    if not connection.sends_card_credentials:
-        return look(connection)
-    columns = {"project": connection.project, "connection": connection, "auth_method": connection.auth_method}
-    finish = log.begin(events.CARD_READ, log.Actor.of(by), **columns, target=connection.card_url)
-    seen = look(connection)
-    finish(Outcome.SUCCEEDED if seen.card else Outcome.FAILED, reason=seen.problem.code if seen.problem else "")
-    return seen
-
-
 def digest_of(card: dict | None) -> str:
     """Tells two cards apart, whatever the order of their members."""
     return hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()
 
 
 def _headers(connection: Connection) -> list[tuple[str, str]]:
-    if not connection.sends_card_credentials:
-        return []
     try:
         credential = method_of(connection).credential(connection, Caller(agent=None))
     except (ConsentRequired, CredentialUnavailable):

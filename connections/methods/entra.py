@@ -73,7 +73,7 @@ class MicrosoftEntra(AuthMethod):
         return renewed if renewed.generation != refused.generation else None
 
     def _with_token(self, connection: Connection, caller: Caller, ask: AskToken) -> Credential | None:
-        identity, audience = self.identity(connection, caller.agent), connection.settings["audience"]
+        identity, audience = self.identity(connection, caller.agent), _audience(connection)
         try:
             token = ask(identity, audience, connection.addresses())
         except tokens.TokenUnavailable as unavailable:
@@ -83,7 +83,7 @@ class MicrosoftEntra(AuthMethod):
     def stands(self, connection: Connection, caller: Caller) -> bool:
         identity = self.identity(connection, caller.agent)
         try:
-            tokens.check(identity, connection.settings["audience"], connection.addresses())
+            tokens.check(identity, _audience(connection), connection.addresses())
         except tokens.TokenUnavailable:
             return False
         return True
@@ -113,7 +113,7 @@ class MicrosoftEntra(AuthMethod):
         }
 
     def facts(self, connection: Connection) -> list[tuple[str, str]]:
-        return [("Audience", connection.settings["audience"])]
+        return [("Audience", _audience(connection))]
 
     def panel(self, connection: Connection) -> dict[str, Any]:
         return {"identities": self._in_use(connection)}
@@ -171,6 +171,11 @@ class ProjectManagedIdentity(MicrosoftEntra):
 
     def acts_as(self, connection: Connection, agent: Agent) -> str:
         return roster.managed_of(connection.project).name
+
+
+def _audience(connection: Connection) -> str:
+    """None is listed under "": a card is read with a form whose other fields may be wrong yet."""
+    return connection.settings.get("audience", "")
 
 
 def _credential(identity: Identity, token: tokens.AccessToken) -> Credential:

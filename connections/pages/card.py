@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods
 
 from connections import keeping
 from connections.agent_card import Card
-from connections.first_look import Look, digest_of, look_again
+from connections.first_look import Look, digest_of, look
 from connections.methods import method_of, methods
 from connections.models import Connection
 from connections.pages.edit import as_read
@@ -25,7 +25,7 @@ CHANGED_AGAIN = "The card changed again while you were reading it, so nothing wa
 @requires(Permission.CONNECTION_WRITE)
 def card(request: HttpRequest, project: Project, connection: str) -> HttpResponse:
     stored = find(project, connection)
-    seen = look_again(stored, request.user)
+    seen = look(stored, request.user)
     if request.method == "POST" and seen.is_usable:
         if seen.digest == request.POST.get("digest"):
             return _confirm(request, stored, seen)

@@ -63,7 +63,7 @@ def _connect(request: HttpRequest, project: Project) -> HttpResponse:
         return _form(request, project, entry, _look_again(request, project))
     draft = entry.draft()
     # The network comes before the transaction, and once: what is saved is what was seen.
-    seen = look(draft.rehearsed(project, request.user))
+    seen = look(draft.rehearsed(project, request.user), request.user)
     if seen.problem and seen.problem.code in ADDRESS_REFUSED:
         entry.refuse("endpoint", f"{seen.problem.title}. {seen.problem.resolution}")
         return _form(request, project, entry, seen)
@@ -102,7 +102,7 @@ def _finish(request: HttpRequest, connection: Connection) -> HttpResponse:
 def _read_card(request: HttpRequest, project: Project) -> HttpResponse:
     """Comes back with everything typed except secrets, which were used for the card only where that was chosen."""
     draft, refusal = Entry(project, data=request.POST).draft_for_card()
-    seen = look(draft.rehearsed(project, request.user)) if draft else None
+    seen = look(draft.rehearsed(project, request.user), request.user) if draft else None
     entry = Entry(project, typed=request.POST, asks_bindings=not (seen and seen.is_usable))
     entry.suggest(seen.suggestion if seen else None)
     return _form(request, project, entry, seen, refusal=refusal, typed=True)
@@ -116,7 +116,7 @@ def _look_again(request: HttpRequest, project: Project) -> Look | None:
     """
     draft, _ = Entry(project, data=request.POST).draft_for_card() if "card_shown" in request.POST else (None, "")
     asks = draft is not None and not draft.send_credentials_for_card
-    return look(draft.rehearsed(project, request.user)) if asks else None
+    return look(draft.rehearsed(project, request.user), request.user) if asks else None
 
 
 def _form(

@@ -1,5 +1,7 @@
 """Edit connection: everything but the name. A change of where values go asks first, then clears them (T01)."""
 
+from dataclasses import replace
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -69,11 +71,11 @@ def _save(request: HttpRequest, stored: Connection) -> HttpResponse:
 
 def _with_addresses(request: HttpRequest, stored: Connection, draft: Draft) -> tuple[Draft, str]:
     """Another endpoint or card path is read before it is saved; else the card stays the confirmed one."""
-    rehearsed = draft.rehearsed(stored.project, request.user)
+    rehearsed = replace(draft, name=stored.name).rehearsed(stored.project, request.user)
     if (rehearsed.endpoint, rehearsed.card_url) == (stored.endpoint, stored.card_url):
         asked = "asks_bindings" in request.POST
         return (draft.with_card(stored.card, draft.chosen_interfaces()) if asked else draft), ""
-    seen = look(rehearsed)
+    seen = look(rehearsed, request.user)
     if seen.problem and seen.problem.code in ADDRESS_REFUSED:
         return draft, f"{seen.problem.title}. {seen.problem.resolution}"
     return seen.complete(draft), ""
