@@ -188,10 +188,12 @@ class Call:
     async def _together(self, admitted: Admitted, what: Hashable, run: Callable, ask: Callable, *more: object):
         """What the method says, for all callers of one owner who want it at once.
 
-        Not for those who were admitted to other addresses meanwhile: a credential goes only where it was asked for.
+        Not for those who were admitted after a change meanwhile: a credential goes only where it was asked for, and an
+        agent that was published is somebody else to the endpoint.
         """
         connection = admitted.connection
-        key = (admitted.owner, connection.addresses(), what)
+        as_admitted = (connection.addresses(), connection.changed_at, admitted.agent.published_at)
+        key = (admitted.owner, as_admitted, what)
         return await self._gateway.together.run(key, lambda: run(ask, connection, admitted.caller, *more))
 
     async def _in_thread(self, ask: Callable, *arguments: object):

@@ -4,6 +4,7 @@ The endpoints accept nothing but what the method must bring: a stored header, a 
 a library verifies by the JWKS, a living token of an authorization server, or nothing at all.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from portal.agents import publishing, speaking
 from portal.audit import log
 from portal.audit.changes import FRESH_SECONDS
 from portal.audit.models import LogRow
-from portal.identities import audiences, roster, signing_keys
+from portal.identities import audiences, roster, signing_keys, tokens
 from portal.identities import issuer as own_issuer
 from portal.identities.models import Audience, Identity, IdentityToken, SigningKey
 from tests import factories
@@ -201,6 +202,33 @@ def test_calls_carry_the_shared_identity_before_publishing_and_the_agents_own_af
         shared.principal_id,
     ]
     assert {visit.client_id for visit in endpoint.visits} == {shared.client_id, own.client_id}
+
+
+def test_a_call_after_publishing_does_not_share_a_token_that_was_asked_for_before(entra_line, monkeypatch):
+    """The source may take many seconds, and publishing counts from the next call on."""
+    line, endpoint = entra_line()
+    shared = roster.shared_by_agents(line.agent.project)
+    asked, go = threading.Event(), threading.Event()
+
+    def slow(identity, audience):
+        if identity.pk == shared.pk:
+            asked.set()
+            assert go.wait(10)
+        return own_issuer.obtain(identity, audience)
+
+    monkeypatch.setitem(tokens.SOURCES, "portal", slow)
+    before = threading.Thread(target=line.post, args=(rpc(),), kwargs={"headers": V1})
+    before.start()
+    try:
+        assert asked.wait(10)
+        own = publishing.publish(line.agent, factories.make_user())
+        time.sleep(FRESH_SECONDS)
+        threading.Timer(2, go.set).start()
+        assert code_of(line.post(rpc(), headers=V1)) is None
+    finally:
+        go.set()
+        before.join()
+    assert sorted(endpoint.subjects()) == sorted([own.principal_id, shared.principal_id])
 
 
 def test_every_agent_of_the_project_acts_as_the_project_managed_identity(entra_line):
