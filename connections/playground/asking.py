@@ -60,14 +60,15 @@ class Request:
             "headers": list(self.headers),
         }
 
-    def client(self) -> Callable[[], Awaitable[dict[str, Any]]]:
-        """ASGI's `receive`: the body once; after that the client is there and says nothing more."""
+    def client(self, gone: asyncio.Event) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """ASGI's `receive`: the body once; after that the client is there and says nothing, until it is `gone`."""
         messages = iter([{"type": "http.request", "body": self.body}])
 
         async def receive() -> dict[str, Any]:
             for message in messages:
                 return message
-            return await asyncio.Event().wait()
+            await gone.wait()
+            return {"type": "http.disconnect"}
 
         return receive
 

@@ -23,6 +23,8 @@ STATIONS = {
     "end": "The answer is complete",
 }
 LONGEST_TEXT = 20_000
+# Calls under way. The loop itself holds none, and one that was left ends a moment after its page.
+_calls: set[asyncio.Task] = set()
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,10 @@ class Session:
         self._task, self._context, self._request_id = message.task, message.context, ""
 
     async def lines(self) -> AsyncIterator[Line]:
-        call = asyncio.create_task(self._call())
+        gone = asyncio.Event()
+        call = asyncio.create_task(self._call(gone))
+        _calls.add(call)
+        call.add_done_callback(_calls.discard)
         chunks = self._chunks()
         try:
             async for chunk in chunks:
@@ -63,12 +68,13 @@ class Session:
             ids = {"task": self._task, "context": self._context, "request_id": self._request_id}
             yield Line("end", "", self._at(), **ids)
         finally:
-            call.cancel()
+            # Left as any client leaves, so that the gateway ends the call and its outcome gets into the log.
+            gone.set()
 
-    async def _call(self) -> None:
+    async def _call(self, gone: asyncio.Event) -> None:
         try:
             inside = Inside(self._request.key_prefix, self._events.put_nowait)
-            await self._gateway({**self._request.scope(), INSIDE: inside}, self._request.client(), self._events.put)
+            await self._gateway({**self._request.scope(), INSIDE: inside}, self._request.client(gone), self._events.put)
         finally:
             await self._events.put(None)
 

@@ -11,6 +11,7 @@ from django.test import Client
 
 from connections import agent_card, offering
 from portal.agents import playground
+from portal.audit.models import LogRow
 from portal.projects.roles import Role
 from tests import factories
 from tests.connections.pages import page, text_of, words_of
@@ -46,9 +47,9 @@ def connection(project, fake_agent, ana):
 
 @pytest.fixture
 def send(portal_url):
-    """The pieces of the page as they arrive, for what a signed-in person sends."""
+    """The pieces of the page as they arrive, for what a signed-in person sends; up to one that has `until`."""
 
-    def post(person, connection, **fields) -> list[str]:
+    def post(person, connection, until: str = "", **fields) -> list[str]:
         client = Client()
         client.force_login(person)
         cookies = {django_settings.SESSION_COOKIE_NAME: client.cookies[django_settings.SESSION_COOKIE_NAME].value}
@@ -58,9 +59,16 @@ def send(portal_url):
             sent = {"csrfmiddlewaretoken": token, "text": "echo hello", **fields}
             with http.stream("POST", url, data=sent, headers={"Referer": url}) as answer:
                 assert answer.status_code == 200, answer.read()
-                return list(answer.iter_text())
+                return list(_up_to(until, answer.iter_text()))
 
     return post
+
+
+def _up_to(until: str, pieces: Iterator[str]) -> Iterator[str]:
+    for piece in pieces:
+        yield piece
+        if until and until in piece:
+            return
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS, ids="-".join)
@@ -87,6 +95,14 @@ def test_the_call_is_logged_as_the_persons_own(send, ben, connection):
     attempt, outcome = rows_of(re.search(r"req_[0-9a-f]{20}", shown.partition("Request <code>")[2])[0])
     assert (attempt.agent_name, attempt.on_behalf_of_name) == ("playground", "Ben Okafor")
     assert (outcome.connection_name, outcome.outcome) == ("ledger-agent", "succeeded")
+
+
+@pytest.mark.parametrize(("text", "until"), [("slow 20", "credential is prepared"), ("forever", "still working")])
+def test_who_leaves_the_page_ends_the_call_and_the_log_says_so(send, ben, connection, text, until):
+    send(ben, connection, text=text, until=until)
+    attempt = LogRow.objects.get(connection_id=connection.id, event="call")
+    outcome = rows_of(attempt.request_id)[-1]
+    assert (outcome.kind, outcome.outcome, outcome.reason) == ("outcome", "failed", "client_left")
 
 
 def test_a_conversation_goes_on(send, ben, connection):
