@@ -68,6 +68,16 @@ def test_a_token_is_kept_and_served_until_shortly_before_its_end(shared, asked):
     assert asked == [HR, HR]
 
 
+def test_a_token_from_the_future_is_replaced(shared, asked):
+    """A process whose clock was two hours ahead signed it: endpoints refuse it, and it would be kept for as long."""
+    tokens.access_token(shared, HR, AT)
+    grow_older(-7200)
+
+    assert tokens.at_hand(shared, HR, AT) is None
+    assert tokens.access_token(shared, HR, AT).expires_at < timezone.now() + timedelta(seconds=601)
+    assert asked == [HR, HR]
+
+
 def test_each_audience_has_a_token_of_its_own(shared, ana):
     audiences.enter("api://contoso-pay", ["https://hr.contoso.example"], "", ana)
     one, other = (tokens.access_token(shared, audience, AT) for audience in (HR, "api://contoso-pay"))
