@@ -1,5 +1,6 @@
 """May this call be made? Agent key, connection, user, ids, limits: asked in this order, each from a fresh lookup."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -49,6 +50,12 @@ class Admitted:
     @property
     def owner(self) -> owners.Owner:
         return owners.Owner(self.connection.id, self.agent.id, self.user.id if self.user else None)
+
+    @property
+    def one_credential(self) -> Hashable:
+        """Equal for calls that may share one: whose it is, where it may go, and as whom the endpoint sees the agent."""
+        connection = self.connection
+        return self.owner, connection.addresses(), connection.changed_at, self.agent.published_at
 
     @property
     def used(self) -> tuple[UUID, UUID]:
@@ -133,7 +140,7 @@ class Admission:
 
     async def _credential_stands(self, admitted: Admitted) -> None:
         method, connection, caller = method_of(admitted.connection), admitted.connection, admitted.caller
-        if not await self._fresh.get(("stands", admitted.owner), lambda: method.stands(connection, caller)):
+        if not await self._fresh.get(("stands", admitted.one_credential), lambda: method.stands(connection, caller)):
             raise Refused("credential_withdrawn")
 
     async def admit(self, key: AgentKey, connection: Connection, user: User | None, asked: Asked) -> Admitted:

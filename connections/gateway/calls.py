@@ -192,8 +192,7 @@ class Call:
         agent that was published is somebody else to the endpoint.
         """
         connection = admitted.connection
-        as_admitted = (connection.addresses(), connection.changed_at, admitted.agent.published_at)
-        key = (admitted.owner, as_admitted, what)
+        key = (admitted.one_credential, what)
         return await self._gateway.together.run(key, lambda: run(ask, connection, admitted.caller, *more))
 
     async def _in_thread(self, ask: Callable, *arguments: object):

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from django.utils import timezone
 from joserfc import jws
 
 from connections import agent_card
 from connections.methods import methods
 from demo.roles import Principal
 from portal.agents import publishing, speaking
-from portal.audit import log
+from portal.audit import changes, log
 from portal.audit.changes import FRESH_SECONDS
 from portal.audit.models import LogRow
 from portal.identities import audiences, roster, signing_keys, tokens
@@ -28,8 +29,9 @@ from tests.consent.given import give
 from tests.fakes.a2a_server import SPELLINGS, A2AServer
 from tests.fakes.stock_client import send
 from tests.fakes.verifying import Verifying
-from tests.gateway.conftest import Line, line_to, new_line, rows_of, rpc
+from tests.gateway.conftest import Line, line_to, message, new_line, rows_of, rpc
 from tests.gateway.refusing import code_of
+from tests.gateway.test_streams import streaming
 
 AGENT, PROJECT = "microsoft-entra-agent-identity", "microsoft-entra-project-managed-identity"
 HR = "api://contoso-hr"
@@ -289,6 +291,34 @@ def test_what_is_taken_away_counts_within_a_second(entra_line):
     Identity.objects.filter(project=line.agent.project).update(disabled_at="2026-11-24T00:00Z")
     assert code_of(line.post(rpc(), headers=V1)) == "identity_disabled"
     assert len(endpoint.visits) == 2
+
+
+def test_an_open_stream_ends_with_its_own_identity_and_not_with_another(entra_line):
+    """One stream began before the agent was published, the other after: the endpoint sees two callers."""
+    line, _ = entra_line()
+    ended: dict[str, str] = {}
+
+    def listen(name: str) -> None:
+        with streaming(line, rpc("SendStreamingMessage", message("forever"))) as answer:
+            until = time.monotonic() + 6
+            for text in answer.iter_lines():
+                if "error" in text or time.monotonic() > until:
+                    ended[name] = text
+                    return
+
+    streams = [threading.Thread(target=listen, args=(name,)) for name in ("before", "after")]
+    streams[0].start()
+    time.sleep(0.5)
+    publishing.publish(line.agent, factories.make_user())
+    time.sleep(FRESH_SECONDS)
+    streams[1].start()
+    time.sleep(0.5)
+    with changes.announced():
+        shared = roster.shared_by_agents(line.agent.project)
+        Identity.objects.filter(pk=shared.pk).update(disabled_at=timezone.now())
+    for stream in streams:
+        stream.join()
+    assert "CREDENTIAL_WITHDRAWN" in ended["before"] and "error" not in ended["after"]
 
 
 def test_a_token_for_another_audience_is_refused_by_the_endpoint_and_explained(entra_line):
