@@ -23,6 +23,9 @@ STATIONS = {
     "end": "The answer is complete",
 }
 LONGEST_TEXT = 20_000
+# Parts that wait for the page. A call whose page reads no faster waits too, as for any client, and other calls of the
+# process have their turn in between.
+MOST_WAITING = 64
 # Calls under way. The loop itself holds none, and one that was left ends a moment after its page.
 _calls: set[asyncio.Task] = set()
 
@@ -51,12 +54,12 @@ class Session:
         self._gateway = gateway
         self._request = Request.of(connection, key, person, message)
         self._began = time.monotonic()
-        self._events: asyncio.Queue[dict | str | None] = asyncio.Queue()
+        self._events: asyncio.Queue[dict | str | None] = asyncio.Queue(MOST_WAITING)
+        self._gone = asyncio.Event()
         self._task, self._context, self._request_id = message.task, message.context, ""
 
     async def lines(self) -> AsyncIterator[Line]:
-        gone = asyncio.Event()
-        call = asyncio.create_task(self._call(gone))
+        call = asyncio.create_task(self._call())
         _calls.add(call)
         call.add_done_callback(_calls.discard)
         chunks = self._chunks()
@@ -68,15 +71,24 @@ class Session:
             ids = {"task": self._task, "context": self._context, "request_id": self._request_id}
             yield Line("end", "", self._at(), **ids)
         finally:
-            # Left as any client leaves, so that the gateway ends the call and its outcome gets into the log.
-            gone.set()
+            self._leave()
 
-    async def _call(self, gone: asyncio.Event) -> None:
+    def _leave(self) -> None:
+        """As any client leaves, so that the gateway ends the call and its outcome gets into the log."""
+        self._gone.set()
+        while not self._events.empty():
+            self._events.get_nowait()
+
+    async def _call(self) -> None:
         try:
             inside = Inside(self._request.key_prefix, self._events.put_nowait)
-            await self._gateway({**self._request.scope(), INSIDE: inside}, self._request.client(gone), self._events.put)
+            await self._gateway({**self._request.scope(), INSIDE: inside}, self._request.client(self._gone), self._tell)
         finally:
-            await self._events.put(None)
+            await self._tell(None)
+
+    async def _tell(self, event: dict | None) -> None:
+        if not self._gone.is_set():
+            await self._events.put(event)
 
     async def _chunks(self) -> AsyncIterator[bytes | str]:
         """Stations that were passed, and complete events or the whole body."""

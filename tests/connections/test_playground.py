@@ -1,5 +1,6 @@
 """The playground: a person sends a message as themself, through the portal's own agent and the running gateway."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 
@@ -10,6 +11,9 @@ from django.core.management import call_command
 from django.test import Client
 
 from connections import agent_card, offering
+from connections.playground import session
+from connections.playground.asking import Message
+from connections.playground.session import MOST_WAITING, Session
 from portal.agents import playground
 from portal.audit.models import LogRow
 from portal.projects.roles import Role
@@ -103,6 +107,28 @@ def test_who_leaves_the_page_ends_the_call_and_the_log_says_so(send, ben, connec
     attempt = LogRow.objects.get(connection_id=connection.id, event="call")
     outcome = rows_of(attempt.request_id)[-1]
     assert (outcome.kind, outcome.outcome, outcome.reason) == ("outcome", "failed", "client_left")
+
+
+def test_an_endpoint_that_writes_faster_than_the_page_reads_has_to_wait(ben, connection):
+    """Else its whole answer is held in memory, and nobody else's call has a turn while the page is written."""
+    key, told = playground.key_of(playground.of(connection.project)), []
+
+    async def flood(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "headers": [(b"content-type", b"text/event-stream")]})
+        for number in range(10 * MOST_WAITING):
+            told.append(number)
+            await send({"type": "http.response.body", "body": b"data: {}\n\n", "more_body": True})
+
+    async def read_one_line_and_leave() -> int:
+        lines = Session(flood, connection, key, ben, Message("hello")).lines()
+        await anext(lines)
+        await asyncio.sleep(0.05)
+        before = len(told)
+        await lines.aclose()
+        await asyncio.wait_for(asyncio.gather(*session._calls), 5)
+        return before
+
+    assert asyncio.run(read_one_line_and_leave()) <= MOST_WAITING + 1
 
 
 def test_a_conversation_goes_on(send, ben, connection):
