@@ -3,6 +3,7 @@
 Nobody has verified it: only the endpoint can, and a token of Entra need not be readable at all.
 """
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -37,6 +38,8 @@ def _object(payload: bytes) -> dict[str, Any]:
 
 def _words(name: str, value: Any) -> str:
     if name in ("iat", "exp") and isinstance(value, int):
-        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        # A moment that no calendar has is shown as it is written.
+        with contextlib.suppress(OverflowError, OSError, ValueError):
+            return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return readable(text)[:LONGEST]
