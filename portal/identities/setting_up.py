@@ -93,10 +93,15 @@ def set_blueprint(project: Project, entered: Blueprint, by: User, *, clearing: b
 
 
 def enter_ids(identity: Identity, client_id: str, principal_id: str, by: User) -> None:
-    """The ids of an agent identity of the project's blueprint. Raises NoTenant or IdTaken."""
+    """The ids of an agent identity of the project's blueprint. Raises NoTenant or IdTaken.
+
+    Never of one that the portal's own issuer speaks for: whoever chose its ids could name another project's, and the
+    portal would sign that. The page may have looked before the source was switched, so it is asked here.
+    """
     with changes.announced():
         source = _locked(identity.project)
-        if not source.tenant or not source.blueprint:
+        of_blueprint = identity.source == Source.ENTRA and identity.kind in OF_BLUEPRINT
+        if not of_blueprint or not source.tenant or not source.blueprint:
             raise NoTenant
         _check_free(client_id, identity=identity)
         _set_ids(identity, source.tenant, client_id, principal_id, by)

@@ -124,6 +124,17 @@ def test_ids_wait_for_the_blueprint(project, mia):
         setting_up.enter_ids(roster.shared_by_agents(project), CLIENT, PRINCIPAL, mia)
 
 
+@pytest.mark.parametrize("whose", [roster.shared_by_agents, roster.managed_of])
+def test_nobody_chooses_the_ids_that_the_portals_own_issuer_signs(of_entra, mia, whose):
+    """They could be another project's, and its endpoints would believe it."""
+    identity = whose(of_entra, Source.PORTAL)
+    before = (identity.tenant, identity.client_id, identity.principal_id)
+    with pytest.raises(NoTenant):
+        setting_up.enter_ids(identity, CLIENT, PRINCIPAL, mia)
+    identity.refresh_from_db()
+    assert (identity.tenant, identity.client_id, identity.principal_id) == before
+
+
 def test_a_client_id_has_one_owner_whatever_the_tenant_is_called(shared, mia, ana):
     setting_up.enter_ids(shared, CLIENT, PRINCIPAL, mia)
     other = factories.make_project("fabrikam")
