@@ -313,6 +313,9 @@ LOGGING = {
         # At DEBUG this one prints parameters, and urllib3 prints addresses with their query.
         "django.db.backends": {"level": "INFO"},
         "urllib3": {"level": "INFO"},
+        # These two write what Microsoft Entra says, and whom a token is for.
+        "azure": {"level": "CRITICAL"},
+        "msal": {"level": "CRITICAL"},
         # The server's own lines are written like all others.
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.access": {"handlers": [], "level": "CRITICAL"},
