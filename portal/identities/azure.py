@@ -117,7 +117,7 @@ def _token(credential: Callable[[], Any], scope: str, way: "_Way", unreadable: s
         token = None
     # Outside of the handler, and what azure-identity made of it is forgotten: it holds texts of Entra.
     if way.refusal:
-        raise way.refusal
+        raise way.refusal.anew()
     if token is None or not is_token(token.token) or not 0 < token.expires_on - time.time() <= LONGEST_LIFE:
         raise TokenUnavailable(unreadable, failures.BUSY_SECONDS)
     return Obtained(vault.Secret(token.token), datetime.fromtimestamp(token.expires_on, UTC))

@@ -54,6 +54,7 @@ def _in_two_steps(source: IdentitySource, identity: Identity, audience: str, end
 
 def _ask(client_id: str, tenant: str, proof: Any, http: Door, audience: str, **more: str) -> dict[str, Any]:
     """One token request. The application is new each time: what is kept, `tokens` keeps, for all processes."""
+    refused = TokenUnavailable(failures.UNREADABLE, failures.BUSY_SECONDS)
     try:
         application = msal.ConfidentialClientApplication(
             client_id,
@@ -63,10 +64,11 @@ def _ask(client_id: str, tenant: str, proof: Any, http: Door, audience: str, **m
             azure_region=False,
             http_client=http,
         )
-        answer = application.acquire_token_for_client([scope_of(audience)], **more)
+        return application.acquire_token_for_client([scope_of(audience)], **more)
+    except TokenUnavailable as refusal:
+        refused = refusal.anew()
     except (ValueError, TypeError, KeyError, msal.exceptions.MsalError):
-        # The door lets only good answers in; what msal can't use of them holds a proof or a token.
-        answer = {}
-    if "access_token" not in answer:
-        raise TokenUnavailable(failures.UNREADABLE, failures.BUSY_SECONDS)
-    return answer
+        # The door lets only good answers in; what msal can't use of them, its error may hold.
+        pass
+    # Outside of the handlers: the frames and errors of msal hold proofs and tokens.
+    raise refused

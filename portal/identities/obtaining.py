@@ -18,3 +18,7 @@ class TokenUnavailable(Exception):
     def __init__(self, code: str, again_after: float = 5.0) -> None:
         super().__init__(code)
         self.code, self.again_after = code, again_after
+
+    def anew(self) -> "TokenUnavailable":
+        """The same, without the frames and errors that hang on what was raised."""
+        return TokenUnavailable(self.code, self.again_after)

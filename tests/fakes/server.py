@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
@@ -21,10 +22,13 @@ class Served:
 
     port: int
 
+    host: str = "127.0.0.1"
+    scheme: str = "http"
+
     @property
     def url(self) -> str:
         """The origin, without a trailing slash."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"
 
 
 class _Switch:
@@ -83,13 +87,26 @@ def url_of(sock: socket.socket) -> str:
 
 
 @contextlib.contextmanager
-def serve(app: Any, *, at: socket.socket | None = None, lifespan: str = "auto") -> Iterator[Served]:
-    """Serve the ASGI application `app` until the block ends. Raises what its startup raises."""
+def serve(
+    app: Any, *, at: socket.socket | None = None, lifespan: str = "auto", tls: ssl.SSLContext | None = None
+) -> Iterator[Served]:
+    """Serve the ASGI application `app` until the block ends. Raises what its startup raises.
+
+    With `tls`, a context of `tests.outbound.authority.Authority.server("localhost")`, at https://localhost.
+    """
     sock = at or listening_socket()
-    config = uvicorn.Config(app, log_config=None, access_log=False, log_level="critical", lifespan=lifespan)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        log_level="critical",
+        lifespan=lifespan,
+        ssl_context_factory=(lambda *_: tls) if tls else None,
+    )
     switch = _Switch()
     with sock, _in_thread(_Uvicorn(config, switch).serve(sockets=[sock]), switch):
-        yield Served(sock.getsockname()[1])
+        port = sock.getsockname()[1]
+        yield Served(port, "localhost", "https") if tls else Served(port)
 
 
 @contextlib.contextmanager
