@@ -113,7 +113,7 @@ def _token(credential: Callable[[], Any], scope: str, way: "_Way", unreadable: s
     try:
         with credential() as asking:
             token = asking.get_token(scope)
-    except (AzureError, ValueError, TypeError, KeyError, TokenUnavailable):
+    except (AzureError, ValueError, TypeError, KeyError, ArithmeticError, TokenUnavailable):
         token = None
     # Outside of the handler, and what azure-identity made of it is forgotten: it holds texts of Entra.
     if way.refusal:
