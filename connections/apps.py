@@ -10,8 +10,10 @@ class ConnectionsConfig(AppConfig):
             events,  # noqa: F401 -- declares the log's tags
             explaining,
             finding,
+            identity_troubleshooting,
             identity_uses,
             secrets,
+            troubleshooting,
         )
         from connections import measures as own_measures  # noqa: PLC0415
         from connections.agent_panel import GivenConnections  # noqa: PLC0415
@@ -22,6 +24,7 @@ class ConnectionsConfig(AppConfig):
         from portal.search import found  # noqa: PLC0415
 
         panels.register(GivenConnections())
+        troubleshooting.add(identity_troubleshooting.ENTRIES)
         reasons.register(explaining.explain)
         found.register(finding.connections)
         sealed.register(*secrets.columns())

@@ -12,6 +12,7 @@ class Who(StrEnum):
     """Who must act, and how a sentence names them."""
 
     ADMINISTRATOR = "administrator"
+    TENANT_ADMINISTRATOR = "tenant_administrator"
     USER = "user"
     ENDPOINT_OWNER = "endpoint_owner"
     PROVIDER = "provider"
@@ -25,6 +26,7 @@ class Who(StrEnum):
 
 _LABELS = {
     Who.ADMINISTRATOR: "An administrator of the project",
+    Who.TENANT_ADMINISTRATOR: "An administrator of the Microsoft Entra tenant",
     Who.USER: "The user",
     Who.ENDPOINT_OWNER: "The endpoint's owner",
     Who.PROVIDER: "The sign-in provider",
@@ -79,7 +81,7 @@ def rows(who: Who, *texts: tuple[str, str, str, str]) -> list[Entry]:
 
 
 def add(entries: list[Entry]) -> None:
-    """What a storey above has to say; called in its AppConfig.ready. A code has one meaning."""
+    """What another catalogue has to say; called in an AppConfig.ready. A code has one meaning."""
     for item in entries:
         if CATALOGUE.setdefault(item.code, item) is not item:
             raise ValueError(f"The code {item.code} is taken.")

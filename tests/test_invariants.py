@@ -54,6 +54,20 @@ def test_only_outbound_reaches_the_network():
     assert {path: doors for path, doors in found.items() if doors} == {}
 
 
+# Libraries with sockets of their own, and the one module that may use each.
+MICROSOFT = {"azure": "portal/identities/azure.py", "msal": "portal/identities/entra.py"}
+
+
+def test_each_library_of_microsoft_is_in_one_module():
+    found = {
+        (library, str(path.relative_to(ROOT)))
+        for path in sources()
+        for name in imported(path.read_text())
+        if (library := name.partition(".")[0]) in MICROSOFT
+    }
+    assert found == set(MICROSOFT.items())
+
+
 @pytest.mark.parametrize(
     "line",
     [
