@@ -23,9 +23,11 @@ NAME = "consent-worker"
 class Worker:
     """One process. `order` and `results` are apart, so that several can be at it at once."""
 
+    module = "tests.consent.worker"
+
     def __init__(self, options: dict, door: Door | None) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.consent.worker", json.dumps(options)],
+            [sys.executable, "-m", self.module, json.dumps(options)],
             cwd=ROOT,
             env=_environment(door),
             stdin=subprocess.PIPE,
@@ -34,7 +36,10 @@ class Worker:
         )
 
     def order(self, grant: Grant, times: int = 1) -> None:
-        self.process.stdin.write(json.dumps({"grant": str(grant.pk), "times": times}) + "\n")
+        self.tell(grant=str(grant.pk), times=times)
+
+    def tell(self, **order: object) -> None:
+        self.process.stdin.write(json.dumps(order) + "\n")
         self.process.stdin.flush()
 
     def results(self) -> list:
@@ -57,9 +62,9 @@ class Worker:
 
 
 @contextlib.contextmanager
-def workers(count: int = 1, door: Door | None = None, **options) -> Iterator[list[Worker]]:
+def workers(count: int = 1, door: Door | None = None, kind: type[Worker] = Worker, **options) -> Iterator[list[Worker]]:
     """`count` processes, ready to be ordered; options: freezes, dies, lease, deadline (worker.py)."""
-    started = [Worker(options, door) for _ in range(count)]
+    started = [kind(options, door) for _ in range(count)]
     try:
         assert [each.results() for each in started] == ["ready"] * count
         yield started
@@ -79,6 +84,8 @@ def _environment(door: Door | None) -> dict[str, str]:
         "PUBLIC_URL": settings.PUBLIC_URL,
         "SECRET_KEY": settings.SECRET_KEY,
         "GATEHOUSE_KEYS": settings.GATEHOUSE_KEYS,
+        "ENTRA_AUTHORITY": settings.ENTRA_AUTHORITY,
+        "OUTBOUND_CA_FILE": settings.OUTBOUND_CA_FILE or "",
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "PYTHONPATH": str(ROOT),
     }
