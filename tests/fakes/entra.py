@@ -207,7 +207,7 @@ class FakeEntra:
         if form.get("grant_type") != "client_credentials":
             raise Refused(70003, "unsupported_grant_type")
         audience = form.get("scope", "").removesuffix("/.default")
-        if audience == form.get("scope") or " " in audience:
+        if audience == form.get("scope", "") or " " in audience:
             raise Refused(1002012, "invalid_scope")
         client_id = form.get("client_id", "")
         subject = self._agent(form) if client_id in self._agents() else self._application(client_id, form)
