@@ -4,6 +4,7 @@ It checks every parameter of both steps of an agent identity, and keeps what cam
 """
 
 import contextlib
+import functools
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -104,7 +105,7 @@ class FakeEntra:
         self._applications: dict[str, Application] = {}
         self._parents: dict[str, str] = {}
         self._used: set[str] = set()
-        self._key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+        self._key = _first_key()
 
     @property
     def issuer(self) -> str:
@@ -137,7 +138,7 @@ class FakeEntra:
 
     def rotate(self) -> None:
         """Another key signs from now on."""
-        self._key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+        self._key = _new_key()
 
     def verify(self, token: str) -> dict[str, Any] | None:
         """The claims of a living token of ours."""
@@ -290,6 +291,16 @@ class FakeEntra:
             raise Refused(700212, status=401)
         if claims["exp"] <= time.time():
             raise Refused(700024, status=401)
+
+
+def _new_key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"}, auto_kid=True)
+
+
+@functools.cache
+def _first_key() -> RSAKey:
+    """The same for all fakes of a run: to make one takes as long as a test."""
+    return _new_key()
 
 
 def _verified(credential: Federated, assertion: str) -> dict[str, Any] | None:

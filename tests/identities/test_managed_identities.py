@@ -72,6 +72,7 @@ def test_hosts_that_know_only_their_own_identity_are_refused(managed, monkeypatc
 
 def test_the_variables_of_a_workload_identity_lead_nowhere_else(managed, host, monkeypatch, mounted, microsoft):
     mounted("canary.of.workload")
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", microsoft.authority)
     for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID"):
         monkeypatch.setenv(name, str(uuid.uuid4()))
     tokens.access_token(managed(host.assign()), HR, AT)
