@@ -9,6 +9,7 @@ from joserfc.jwk import KeySet
 from portal.identities import tokens
 from portal.identities.models import IdentitySource, Proof
 from portal.identities.obtaining import TokenUnavailable
+from portal.identities.token_endpoint import Door
 from tests.fakes.client_assertions import EXCHANGE, key_pair, registered_thumbprint
 from tests.fakes.entra import JWT_BEARER, Federated
 from tests.fakes.misbehaviour import changed
@@ -154,6 +155,22 @@ def test_the_secret_goes_to_no_other_token_endpoint_than_the_authority_s(agent, 
     with pytest.raises(TokenUnavailable, match="entra_answer_unreadable"):
         tokens.access_token(agent, HR, AT)
     assert microsoft.requests() == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/x/oauth2/v2.0/token",
+        "{0}.evil.example/x/oauth2/v2.0/token",
+        "{0}/x/evil",
+        "{0}@evil.example/x/oauth2/v2.0/token",
+    ],
+)
+def test_nor_does_any_other_library_send_it_elsewhere(microsoft, url):
+    door = Door(microsoft.tenant, time.monotonic() + 5)
+    with pytest.raises(TokenUnavailable, match="entra_answer_unreadable"):
+        door.post(url.format(microsoft.authority), data={"client_secret": SECRET})
+    assert microsoft.received == []
 
 
 def test_a_proof_that_was_sealed_for_another_tenant_is_not_sent(agent, microsoft):

@@ -5,8 +5,9 @@ import time
 import uuid
 
 import pytest
+from azure.identity import ManagedIdentityCredential
 
-from portal.identities import entra, tokens
+from portal.identities import azure, entra, tokens
 from portal.identities.models import Identity, Proof
 from portal.identities.obtaining import TokenUnavailable
 from tests.fakes.managed_identity import APP_SERVICE, IMDS
@@ -207,3 +208,13 @@ def test_the_blueprints_proof_and_both_steps_share_one_deadline(agent, source, h
     with pytest.raises(TokenUnavailable):
         tokens.access_token(agent, HR, AT)
     assert time.monotonic() - short < 2
+
+
+def test_a_request_that_names_no_client_id_does_not_leave(host):
+    """Whatever azure-identity would make of the host, now or in a later version."""
+    way = azure._ToTheHost(host.assign(), time.monotonic() + 5)
+    credential = ManagedIdentityCredential(transport=way, retry_total=0)
+    with pytest.raises(Exception), credential:  # noqa: B017, PT011 -- azure-identity's own, of several kinds
+        credential.get_token(f"{HR}/.default")
+    assert way.refusal.code == "managed_identity_unsupported"
+    assert host.received == [] and not host.own_identity_used
