@@ -74,7 +74,6 @@ def shared(of_entra) -> Identity:
 # Microsoft Entra.
 
 
-
 @pytest.fixture
 def microsoft(tmp_path, settings, monkeypatch) -> Iterator[FakeEntra]:
     """Entra, trusted by the portal, which runs on a host without any identity."""
