@@ -130,7 +130,7 @@ def audiences_context(project: Project) -> dict:
     return {
         "audiences": list(Audience.objects.order_by("name")),
         "portal_owners": portal_owners(),
-        "audience_request": "\n".join(
+        "request_for_audience": "\n".join(
             [
                 f"Please list an audience for the project {project.name} (Home, Identities, Audiences):",
                 "Audience: api://…",

@@ -28,7 +28,7 @@ def identities(request: HttpRequest, project: Project) -> HttpResponse:
         "project": project,
         "rows": rows,
         "source": source,
-        "blueprint_lacks_proof": not source.proof_value and not source.is_proved_by_host,
+        "lacks_proof": not source.proof_value and not source.is_proved_by_host,
         "proof_ends": pages.proof_ends(source),
         "today": timezone.localdate(),
         "may_change": request.access.allows(Permission.IDENTITY_WRITE),

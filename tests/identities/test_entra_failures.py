@@ -287,6 +287,4 @@ def test_what_was_asked_for_is_kept_while_entra_is_down(agent, microsoft):
     IdentityToken.objects.update(obtained_at=timezone.now() - timezone.timedelta(seconds=3500))
     IdentityToken.objects.update(expires_at=timezone.now() + timezone.timedelta(seconds=60))
     microsoft.always(fails(503))
-    with pytest.raises(TokenUnavailable, match="entra_busy"):
-        tokens.access_token(agent, HR, AT)
     assert tokens.access_token(agent, HR, AT).value.reveal() == first.value.reveal()

@@ -4,8 +4,10 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from connections import identity_troubleshooting
 from connections.gateway.calls import OUTBOUND
-from connections.gateway.refusals import KINDS, Refused
+from connections.gateway.refusals import KINDS, NoCredential, Refused, RefusedByEndpoint
+from connections.methods import methods
 from connections.troubleshooting import CATALOGUE, Entry, Who
 from portal.outbound import errors
 
@@ -50,14 +52,20 @@ def _section(who: Who, entries: Iterable[Entry]) -> str:
 
 
 def _told(entry: Entry) -> str:
-    if not _reaches_agents(entry.code):
-        return ""
-    kind = Refused(entry.code).kind
-    return f"{kind.code}, HTTP {kind.status}"
+    refusal = _refusal(entry.code)
+    return f"{refusal.kind.code}, HTTP {refusal.kind.status}" if refusal else ""
+
+
+def _refusal(code: str) -> Refused | None:
+    """How the gateway answers with it; None for the codes that stand on pages only."""
+    if code in {method.refused(status) for method in methods() for status in (401, 403)}:
+        return RefusedByEndpoint(code)
+    if code in {entry.code for entry in identity_troubleshooting.ENTRIES}:
+        return NoCredential(code)
+    return Refused(code) if _reaches_agents(code) else None
 
 
 def _reaches_agents(code: str) -> bool:
-    """Whether the gateway can answer with it; the other codes stand on pages only."""
     outbound = {OUTBOUND.get(error.code, error.code) for error in _all(errors.OutboundError)}
     endpoint = code.startswith("endpoint_") and code not in FOUND_BY_TESTS
     return code in KINDS or code in outbound or endpoint
