@@ -78,6 +78,10 @@ KINDS = {
     "header_refused": _REFUSED,
     "method_not_installed": _REFUSED,
     "user_missing": _PERMITTED,
+    "entra_unreachable": _UNAVAILABLE,
+    "entra_busy": _UNAVAILABLE,
+    "managed_identity_busy": _UNAVAILABLE,
+    "identity_provider_unavailable": _UNAVAILABLE,
 }
 
 
