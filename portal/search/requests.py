@@ -59,9 +59,10 @@ def _traced(user: User, row: LogRow) -> Traced:
 def _concerns(user: User, row: LogRow) -> bool:
     if user.id in (row.on_behalf_of_id, row.actor_id):
         return True
-    if row.agent_id and Agent.objects.filter(id=row.agent_id, registered_by=user).exists():
-        return True
     access = access_of(user, _project_of(row))
+    own_agent = row.agent_id and Agent.objects.filter(id=row.agent_id, registered_by=user).exists()
+    if own_agent and access.allows(Permission.AGENT_READ):
+        return True
     is_call = row.connection_id is not None and access.allows(Permission.CONNECTION_READ)
     return is_call or access.allows(Permission.LOG_READ)
 

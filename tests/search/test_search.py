@@ -24,7 +24,9 @@ def search(browse):
 @pytest.fixture
 def call(project, ben):
     """A failed call of support-bot for Ben, in its two rows."""
-    agent = factories.make_agent(project, "support-bot", registered_by=factories.make_user("Rita Stone"))
+    agent = factories.make_agent(
+        project, "support-bot", registered_by=factories.make_member(project, Role.AI_USER, name="Rita Stone")
+    )
     connection = factories.make_connection(project, name="ledger-agent")
     request_id = new_request_id()
     finish = log.row_of(
@@ -59,6 +61,12 @@ def test_the_owner_of_the_agent_and_those_who_see_the_connection_are_told_and_le
     for person in (agent.registered_by, ana):
         shown = search(person, call[0])
         assert RESOLUTION in words_of(shown) and "Open in the access log" not in text_of(shown)
+
+
+def test_whoever_lost_every_role_is_told_nothing_of_their_agents_calls(search, call):
+    _, agent, _ = call
+    agent.registered_by.role_assignments.all().delete()
+    assert "Nothing found" in words_of(search(agent.registered_by, call[0]))
 
 
 def test_an_auditor_is_led_to_the_row(search, dev, call):
