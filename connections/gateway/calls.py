@@ -203,7 +203,7 @@ class Call:
 
     async def _patiently(self, ask: Callable, connection: Connection, *arguments: object):
         try:
-            return await self._gateway.patience.run(connection.id, ask, connection, *arguments)
+            return await self._gateway.patience.run(connection.id, connection.project_id, ask, connection, *arguments)
         except CredentialUnavailable as unavailable:
             raise NoCredential(unavailable.code) from None
 
