@@ -4,8 +4,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from portal.audit.readable import readable
+from portal.identities.entra import EXCHANGE
 from portal.identities.fields import CODE, OriginsField, TenantField
 from portal.identities.forms import IdsForm
+from portal.identities.issuer import issuer
 from portal.identities.models import Audience, Identity, Proof
 
 
@@ -61,6 +63,8 @@ class AudienceForm(forms.Form):
             raise ValidationError("Leave out /.default: it is a scope's ending and is added by itself.")
         if not name.isascii() or not name.isprintable() or " " in name or "*" in name:
             raise ValidationError("An audience is one identifier without spaces or *, such as api://contoso-hr.")
+        if name in (EXCHANGE, issuer()):
+            raise ValidationError("A token for this audience could get other tokens. It can't be listed.")
         return name
 
     def clean_description(self) -> str:

@@ -33,6 +33,7 @@ LOOK_AGAIN = 0.05
 AHEAD = timedelta(minutes=5)
 # An endpoint that refuses every token must not make every call ask for another one.
 RENEW_AFTER = timedelta(seconds=60)
+LONGEST_PAUSE = timedelta(seconds=60)
 # What was obtained later than this from now comes from a process whose clock is wrong, and so is its end (F16).
 CLOCKS_APART = timedelta(seconds=60)
 
@@ -177,9 +178,11 @@ def _obtained(row: IdentityToken) -> tuple[Obtained, str]:
 
 
 def _note(row: IdentityToken, lease: uuid.UUID, failure: TokenUnavailable) -> None:
-    again = timezone.now() + timedelta(seconds=failure.again_after)
-    since = row.failing_since or timezone.now()
-    _held(row, lease).update(failure=failure.code, failing_since=since, retry_at=again, **_NO_LEASE)
+    """The longer it fails, the longer it is left alone (F11)."""
+    now = timezone.now()
+    since = row.failing_since or now
+    pause = max(timedelta(seconds=failure.again_after), min((now - since) / 4, LONGEST_PAUSE))
+    _held(row, lease).update(failure=failure.code, failing_since=since, retry_at=now + pause, **_NO_LEASE)
 
 
 _NO_LEASE = {"lease_by": None, "lease_until": None}

@@ -171,6 +171,21 @@ def test_a_failure_is_shown_at_the_identity_and_not_repeated_at_every_call(share
     assert Identity.objects.get(pk=shared.pk).state == Identity.State.READY
 
 
+def test_the_longer_a_source_fails_the_longer_it_is_left_alone(shared, monkeypatch):
+    def refuse(identity, audience):
+        raise TokenUnavailable("entra_unreachable")
+
+    monkeypatch.setitem(tokens.SOURCES, "portal", refuse)
+    pauses = []
+    for minutes in (0, 2, 30):
+        since = timezone.now() - timedelta(minutes=minutes)
+        IdentityToken.objects.update(failing_since=since, retry_at=timezone.now())
+        with pytest.raises(TokenUnavailable):
+            tokens.access_token(shared, HR, AT)
+        pauses.append((IdentityToken.objects.get().retry_at - timezone.now()).total_seconds())
+    assert [round(pause) for pause in pauses] == [5, 30, 60]
+
+
 def test_an_old_token_serves_while_the_source_says_no(shared, monkeypatch):
     first = tokens.access_token(shared, HR, AT)
     grow_older(500)
