@@ -33,6 +33,15 @@ LONGEST = (
     "tests/gateway/test_keys.py",
 )
 
+# Files with workers of the one queue that the environment names: in one process, or they take each other's tasks.
+ONE_QUEUE = (
+    "tests/consent/test_sweeping.py",
+    "tests/connections/test_probe_workers.py",
+    "tests/doctor/test_doctor.py",
+    "tests/test_heartbeats.py",
+    "tests/test_log_lines.py",
+)
+
 # Files, or tests of them, that nothing else may run beside: measured against the clock within a fraction of a
 # second, with a storm of calls, with one queue for everybody, or with most of the connections that a database allows.
 ALONE = (
@@ -68,6 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     def place(item: pytest.Item) -> tuple[bool, int, int]:
         file = _file(item.nodeid)
         rank = LONGEST.index(file) if file in LONGEST else len(LONGEST)
+        rank = -1 if file in ONE_QUEUE else rank
         return _alone(item.nodeid), rank, -sizes[file]
 
     items.sort(key=place)
@@ -77,7 +87,9 @@ class FileByFile(LoadFileScheduling):
     """xdist's own way, but what stands in ALONE is one piece, begun when every other process has ended."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "alone" if _alone(nodeid) else super()._split_scope(nodeid)
+        if _alone(nodeid):
+            return "alone"
+        return "one queue" if _file(nodeid) in ONE_QUEUE else super()._split_scope(nodeid)
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         if next(iter(self.workqueue)) != "alone" or self.nodes == [node]:

@@ -20,6 +20,7 @@ from tests import distribution
 os.sched_getaffinity = lambda process: {0, 1}
 distribution.LONGEST = ("test_z.py",)
 distribution.ALONE = __ALONE__
+distribution.ONE_QUEUE = ("test_d.py", "test_e.py")
 
 @pytest.fixture(autouse=True)
 def noted(request):
@@ -88,6 +89,11 @@ def test_a_file_stays_in_one_process_and_the_longest_begins(whole):
     assert "test_z.py" in list(begun)[:2]
 
 
+def test_files_with_one_queue_between_them_are_in_one_process(whole):
+    _, noted = whole
+    assert len({process for name, process, _, _ in noted if file_of(name) in ("test_d.py", "test_e.py")}) == 1
+
+
 def test_what_needs_the_machine_for_itself_begins_when_everything_else_has_ended(whole):
     _, noted = whole
     alone = [test for test in noted if is_alone(test[0])]
@@ -113,7 +119,7 @@ def test_a_part_that_is_named_is_run_in_this_process(run):
     assert {process for _, process, _, _ in noted} == {""}
 
 
-@pytest.mark.parametrize("place", distribution.LONGEST + distribution.ALONE)
+@pytest.mark.parametrize("place", distribution.LONGEST + distribution.ONE_QUEUE + distribution.ALONE)
 def test_what_is_named_is_there(place):
     file, _, test = place.partition("::")
     assert f"def {test}" in (ROOT / file).read_text()
