@@ -101,7 +101,10 @@ def test_the_database_is_left_alone_while_entra_is_asked(agent, microsoft):
         worker.order(agent)
         assert held.reached.wait(10)
         with database.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+            )
             assert cursor.fetchone() == (0,)
         started = time.monotonic()
         IdentityToken.objects.update(failure="")
