@@ -59,6 +59,12 @@ class Draft:
             connection.card, connection.interfaces = self.card, self.interfaces
         return connection
 
+    def is_saved_in(self, stored: Connection) -> bool:
+        """Whether the connection already is what was entered."""
+        ours = (self.endpoint, self.card_path, self.auth_method, _filled(self.settings))
+        saved = (stored.endpoint, stored.card_path, stored.auth_method, _filled(stored.settings))
+        return ours == saved and not self.secrets
+
     def rehearsed(self, project: Project, by: User) -> Connection:
         """An unsaved connection that holds only the values just typed, to read a card with before anything is saved.
 
@@ -71,3 +77,7 @@ class Draft:
         # What prefetch_related would have put there; an unsaved connection has no rows to ask for.
         connection._prefetched_objects_cache = {"secrets": rows}
         return connection
+
+
+def _filled(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value}

@@ -10,7 +10,7 @@ from connections.agent_card import Suggestion
 from connections.drafts import Draft
 from connections.forms import BindingsForm, ConnectionForm
 from connections.methods import methods
-from connections.methods.base import AuthMethod, Elsewhere
+from connections.methods.base import AuthMethod, Elsewhere, Found
 from connections.models import CARD_PATH, Connection
 from connections.secret_rows import SecretRow
 from portal.projects.models import Project
@@ -40,6 +40,7 @@ class Entry:
         self.settings = _shown(self.method.settings_form, data, typed, self._own("settings"), prefix="settings")
         self.rows = self._rows(data, typed, more)
         self.bindings = self._bindings(data, typed, asks=asks_bindings)
+        self.found: Found | None = None
 
     def _own(self, name: str) -> dict | None:
         """What is stored, if it is this method's."""
@@ -107,6 +108,11 @@ class Entry:
         for row in self.rows[:1] if suggestion and suggestion.credential_name else []:
             if row.field.named and not row.initial.get("name"):
                 row.initial["name"] = suggestion.credential_name
+
+    def take(self, found: Found) -> None:
+        """Fills in what "Find settings" came back with; what was not found stays as it was typed."""
+        self.settings.initial.update(found.settings)
+        self.found = found
 
     @cached_property
     def offers(self) -> dict:

@@ -26,3 +26,6 @@ REFRESH_DISCARDED = Event(
 )
 ENDED = Event("grant.ended", "Consent ended", "The consent of {on_behalf_of} for {connection} ended")
 REVOKED = Event("grant.revoked", "Disconnected", "{who} disconnected {agent} from {connection}")
+REGISTERED = Event(
+    "connection.registered", "Portal registered", "{who} registered this portal for {connection} at {host}"
+)

@@ -1,9 +1,12 @@
 """OAuth identity passthrough: each user's own account, for the agent that the user allowed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
+from connections.agent_card import Card
 from connections.methods.base import (
+    Acted,
     AuthMethod,
     Caller,
     Consent,
@@ -11,12 +14,14 @@ from connections.methods.base import (
     Credential,
     CredentialUnavailable,
     Elsewhere,
+    Found,
     Goal,
     SecretField,
     Tab,
 )
 from connections.models import Connection
 from consent import clients, fitting, flow, giving, grants
+from consent.discovery import finding, registering
 from consent.forms import OAuthSettings
 from consent.models import Grant
 from consent.terms import Terms, redirect_uri
@@ -42,6 +47,14 @@ class OAuthIdentityPassthrough(AuthMethod):
     fields_template = "consent/fields.html"
     panel_template = "consent/panel.html"
     may_wait = True
+    finds_settings = True
+    actions = ("register-portal",)
+
+    def find(self, endpoint: str, card: Card | None, typed: Mapping[str, Any], choice: str) -> Found:
+        return finding.find(endpoint, card, typed, choice)
+
+    def act(self, action: str, connection: Connection, by: User) -> Acted:
+        return registering.register(connection, by)
 
     def addresses(self, connection: Connection, secret_field: str) -> tuple[str, ...]:
         return Terms.now(connection).refresh_token_addresses

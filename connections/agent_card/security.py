@@ -68,13 +68,47 @@ class Suggestion:
 Alternative = tuple[Scheme, ...]
 
 
+@dataclass(frozen=True)
+class Declared:
+    """One scheme as the card spells it: its name there, its own object, and the scopes that are required of it."""
+
+    name: str
+    kind: str
+    body: dict[str, Any]
+    scopes: tuple[str, ...]
+    scheme: Scheme
+
+
+def declared(card: dict[str, Any]) -> list[tuple[Declared, ...]]:
+    """`alternatives` with all that the card says about each scheme; every text in it is the endpoint's."""
+    schemes = card.get("securitySchemes")
+    bodies = {name: body for name, body in schemes.items() if isinstance(body, dict)} if _is(schemes) else {}
+    required = list(_required(card))[:MOST] or [{name: None} for name in list(bodies)[:MOST]]
+    return [
+        tuple(_declared(name, bodies.get(name, {}), scopes) for name, scopes in list(names.items())[:MOST])
+        for names in required
+    ]
+
+
+def _declared(name: str, body: dict[str, Any], required: Any) -> Declared:
+    kind, own = _unwrapped(body)
+    listed = required.get("list") if _is(required) else required
+    scopes = tuple(scope for scope in listed if isinstance(scope, str)) if isinstance(listed, list) else ()
+    return Declared(name, kind, own, scopes, _of_kind(kind, own))
+
+
+def _is(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
 def alternatives(card: dict[str, Any]) -> list[Alternative]:
     """Each is a set of schemes needed together; an empty one allows anonymous calls. [] where nothing is said."""
     schemes = _schemes(card)
     required = list(_required(card))[:MOST]
     if not required:
         return [(scheme,) for scheme in list(schemes.values())[:MOST]]
-    return list(dict.fromkeys(tuple(schemes.get(name, _unknown()) for name in names[:MOST]) for names in required))
+    named = [list(names)[:MOST] for names in required]
+    return list(dict.fromkeys(tuple(schemes.get(name, _unknown()) for name in names) for names in named))
 
 
 def sentences(card: dict[str, Any]) -> tuple[str, ...]:
@@ -146,10 +180,13 @@ def _schemes(card: dict[str, Any]) -> dict[str, Scheme]:
 
 
 def _scheme(body: dict[str, Any]) -> Scheme:
+    return _of_kind(*_unwrapped(body))
+
+
+def _unwrapped(body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The scheme's kind and its own members, in 1.0's spelling or 0.3's."""
     wrapper = next((member for member in _KINDS if isinstance(body.get(member), dict)), None)
-    if wrapper:
-        return _of_kind(_KINDS[wrapper], body[wrapper])
-    return _of_kind(text(body.get("type")), body)
+    return (_KINDS[wrapper], body[wrapper]) if wrapper else (text(body.get("type")), body)
 
 
 def _of_kind(kind: str, body: dict[str, Any]) -> Scheme:
@@ -196,10 +233,10 @@ def _unknown() -> Scheme:
     return Scheme("", "A security scheme that this portal does not know")
 
 
-def _required(card: dict[str, Any]) -> Iterator[list[str]]:
-    """The names of each alternative: 1.0's spelling where the card has it, else 0.3's."""
+def _required(card: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Each alternative's names, with the scopes of each: 1.0's spelling where the card has it, else 0.3's."""
     modern = dicts(card.get("securityRequirements"))
     for item in modern or dicts(card.get("security")):
         names = item.get("schemes", {}) if modern else item
         if isinstance(names, dict):
-            yield list(names)
+            yield names

@@ -3,7 +3,7 @@
 The form, the vault, the log, the pages and the docs ask the method's own declaration; the gateway knows none by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
@@ -13,6 +13,7 @@ from django import forms
 from portal.vault import Secret as Plaintext
 
 if TYPE_CHECKING:
+    from connections.agent_card import Card
     from connections.models import Connection
     from connections.secrets import NewSecret
     from portal.agents.models import Agent
@@ -99,6 +100,26 @@ class SettingsForm(forms.Form):
 
 
 @dataclass(frozen=True)
+class Found:
+    """What "Find settings" came back with: fields that the form then shows filled, and the rest for `template`.
+
+    Nothing of it is saved by itself.
+    """
+
+    settings: dict[str, Any]
+    template: str
+    shown: Any
+
+
+@dataclass(frozen=True)
+class Acted:
+    """How a press of one of a method's own buttons ended, in a sentence or two."""
+
+    done: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Elsewhere:
     """What an administrator must enter at somebody else's site for the connection to work, such as a redirect URL."""
 
@@ -147,6 +168,10 @@ class AuthMethod:
     guidance_template: ClassVar[str | None] = None
     # True where `renew` tries the former value of a secret while it is kept (`connections.secrets.formerly`).
     keeps_former: ClassVar[bool] = False
+    # True where `find` can fill the form; its template then has the button, with the action "find-settings".
+    finds_settings: ClassVar[bool] = False
+    # Actions of further buttons on the edit page, which `act` answers.
+    actions: ClassVar[Sequence[str]] = ()
     # How the form lays out `entry.settings` and `entry.rows`.
     fields_template: ClassVar[str] = "connections/parts/method_fields.html"
     # A card of its own on Overview, rendered with what `panel` gives.
@@ -171,6 +196,17 @@ class AuthMethod:
     def offers(self, project: "Project", endpoint: str) -> dict[str, Any]:
         """What the form shows beside its fields; `endpoint` as it was typed, "" before."""
         return {}
+
+    def find(self, endpoint: str, card: "Card | None", typed: Mapping[str, Any], choice: str) -> Found:
+        """Looks at the endpoint for settings, without any credential. `typed` is what stands in the form.
+
+        `choice` is what a button of `Found.template` had behind the colon of its action, "find-settings:<choice>".
+        """
+        raise NotImplementedError
+
+    def act(self, action: str, connection: "Connection", by: "User") -> Acted:
+        """One of `actions` was pressed; what stood in the form was the saved connection."""
+        raise NotImplementedError
 
     def addresses(self, connection: "Connection", secret_field: str) -> tuple[str, ...]:
         """The URLs that this field's value may be sent to; the vault seals it to them."""

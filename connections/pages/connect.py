@@ -13,6 +13,7 @@ from connections.first_look import ADDRESS_REFUSED, Look, look
 from connections.guidance import goals
 from connections.methods import method_of, methods
 from connections.models import CARD_PATH, Connection
+from connections.pages.finding import find_settings, finds
 from connections.pages.testing import test_and_tell
 from connections.standing import standings
 from portal.agents.models import Agent
@@ -50,6 +51,8 @@ def connect_a2a(request: HttpRequest, project: Project) -> HttpResponse:
         return _form(request, project, Entry(project, method=request.GET.get("auth_method", "")))
     if action == "read-card":
         return _read_card(request, project)
+    if finds(action):
+        return _form(request, project, *find_settings(request, project), typed=True)
     if action != "connect":
         entry = Entry(project, typed=request.POST, more=action == "add-credential")
         return _form(request, project, entry, _look_again(request, project), typed=True)

@@ -19,6 +19,7 @@ from connections.first_look import ADDRESS_REFUSED, look
 from connections.guidance import goals
 from connections.methods import methods
 from connections.models import CARD_PATH, Connection
+from connections.pages.finding import act, find_settings, finds, method_actions, tell
 from connections.pages.frame import around, find
 from connections.pages.testing import test_and_tell
 from portal.projects.access import requires
@@ -28,6 +29,9 @@ from portal.projects.roles import Permission
 CHANGED_MEANWHILE = (
     "Somebody else changed this connection while you were editing it, so nothing was saved. Below is what you entered. "
     "Look at the connection as it is now, then save again."
+)
+NOT_SAVED_YET = (
+    "Something here is not saved yet, and this button works with what is saved. Update first, then press it."
 )
 SOME_TYPED = "The address changes, so the stored value is cleared. Enter the value for the new address."
 
@@ -43,10 +47,27 @@ def edit(request: HttpRequest, project: Project, connection: str) -> HttpRespons
         method = request.GET.get("auth_method", "")
         return _form(request, stored, Entry(project, stored, method=method, asks_bindings=asks))
     action = request.POST.get("action", "save")
+    if finds(action):
+        return _form(request, stored, find_settings(request, project, stored)[0], typed=True)
+    if action in method_actions(stored):
+        return _act(request, stored, action)
     if action != "save":
         more = action == "add-credential"
         return _form(request, stored, Entry(project, stored, typed=request.POST, more=more), typed=True)
     return _save(request, stored)
+
+
+@sensitive_variables()
+def _act(request: HttpRequest, stored: Connection, action: str) -> HttpResponse:
+    """A button of the method's own. It works on what is saved, so what was typed must be that."""
+    entry = Entry(stored.project, stored, data=request.POST)
+    if not entry.is_valid():
+        return _form(request, stored, entry)
+    if not entry.draft().is_saved_in(stored):
+        entry.refuse("", NOT_SAVED_YET)
+        return _form(request, stored, entry)
+    tell(request, act(request, as_read(stored, request.POST), action))
+    return redirect("connection-edit", stored.project.name, stored.name)
 
 
 @sensitive_variables()

@@ -13,6 +13,7 @@ from tests.fakes.resource import Resource, resource
 from tests.fakes.server import RawHandler, Served, serve_raw
 from tests.fakes.token_issuer import TokenIssuer, token_issuer
 from tests.fakes.verifying import Verifying, verifying
+from tests.fakes.well_known import WellKnown, well_known
 
 
 @pytest.fixture
@@ -67,3 +68,17 @@ def verifying_agent() -> Iterator[Callable[..., Verifying]]:
     """Start an A2A endpoint that takes only tokens of the issuer and for the audience given; as of `verifying`."""
     with contextlib.ExitStack() as running:
         yield lambda issuer, audience, **options: running.enter_context(verifying(issuer, audience, **options))
+
+
+@pytest.fixture
+def documents() -> Iterator[WellKnown]:
+    """A server of documents, of which a test chooses what they say."""
+    with well_known() as running:
+        yield running
+
+
+@pytest.fixture
+def other_documents() -> Iterator[WellKnown]:
+    """A second one, at another origin."""
+    with well_known() as running:
+        yield running

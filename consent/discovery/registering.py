@@ -1,0 +1,193 @@
+"""Dynamic registration (RFC 7591): this portal becomes a client of the authorization server that a connection names.
+
+The server is asked for its metadata anew, and only a server whose addresses are the saved ones is registered at: the
+secret that it gives is sealed to those.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from time import monotonic
+from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
+
+from connections import keeping
+from connections.agent_card.interfaces import origin_of
+from connections.drafts import Draft
+from connections.methods.base import Acted
+from connections.models import Connection
+from connections.secrets import NewSecret
+from consent import events
+from consent.clients import SECRET_FIELD
+from consent.discovery import addresses, server
+from consent.discovery.asking import Asking, members_of
+from consent.discovery.server import CLIENT_AUTH, Metadata
+from consent.terms import Terms, shown_host
+from portal.audit import changes, log
+from portal.audit.events import Outcome
+from portal.users import User
+from portal.vault import Secret
+
+SECONDS = 20.0
+NAME = "Gatehouse"
+LONGEST_ID, LONGEST_SECRET = 500, 8_000
+HAS_CLIENT = "This connection has a client ID already. To register anew, remove it and update the connection first."
+NO_ISSUER = "No issuer is saved, so nobody knows where to register. Press Find settings, then Update."
+NOT_OFFERED = "The authorization server offers no registration. Register this portal there by hand."
+MOVED = (
+    "The authorization server now names other addresses than the saved ones, so nothing was registered. Press Find "
+    "settings, look at them, and update the connection first."
+)
+ANOTHER_HOST = "The registration address is at a host that none of the saved addresses names, so it was not used."
+NO_AUTH = "The authorization server accepts no client authentication that this portal has."
+LOST = "The portal was registered, but somebody changed the connection meanwhile and nothing was saved. Press again."
+NOT_KEPT = (
+    " The authorization server also gave a token that changes or ends the registration; the portal does not keep it."
+)
+
+
+class Refused(Exception):
+    """Why nothing was registered, in a sentence of our own."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the server gave; `secret` is None for a public client. `has_token`: RFC 7592, which is not kept."""
+
+    client_id: str
+    secret: Secret | None
+    client_auth: str
+    expires_on: date | None
+    has_token: bool
+
+
+@sensitive_variables()
+def register(connection: Connection, by: User) -> Acted:
+    """Asks the network, then saves client ID and secret with their rows in the log. Not inside a transaction."""
+    try:
+        given = _registered(connection)
+    except Refused as refused:
+        _log(connection, by, Outcome.FAILED)
+        return Acted(False, str(refused))
+    try:
+        with changes.announced():
+            keeping.change(connection, _draft(connection, given), by)
+            _log(connection, by, Outcome.SUCCEEDED)
+    except (keeping.ChangedMeanwhile, keeping.WouldClear):
+        _log(connection, by, Outcome.FAILED)
+        return Acted(False, LOST)
+    host = shown_host(connection.settings["issuer"])
+    kept = "Its client ID and secret are stored." if given.secret else "Its client ID is stored; it needs no secret."
+    return Acted(True, f"This portal is registered at {host}. {kept}{NOT_KEPT if given.has_token else ''}")
+
+
+def _registered(connection: Connection) -> Registered:
+    terms = Terms.now(connection)
+    if terms.client_id:
+        raise Refused(HAS_CLIENT)
+    if not terms.issuer:
+        raise Refused(NO_ISSUER)
+    asking = Asking(monotonic() + SECONDS)
+    found = server.of_issuer(asking, terms.issuer) if addresses.is_issuer(terms.issuer) else None
+    if found is None:
+        raise Refused(" ".join(["The authorization server's metadata can't be read.", *_said(asking)]))
+    client_auth = _checked(found, terms)
+    return _ask(asking, found, terms, client_auth)
+
+
+def _checked(found: Metadata, terms: Terms) -> str:
+    """How the client will authenticate; what was saved where the server accepts it."""
+    told = server.way_of(found, "")
+    if (told.get("authorization_url"), told.get("token_url")) != (
+        addresses.usable_for_browsers(terms.authorization_url),
+        addresses.usable(terms.token_url),
+    ):
+        raise Refused(MOVED)
+    if not found.registration_url:
+        raise Refused(NOT_OFFERED)
+    shown = (terms.issuer, terms.authorization_url, terms.token_url)
+    if origin_of(found.registration_url) not in {origin_of(url) for url in shown}:
+        raise Refused(ANOTHER_HOST)
+    if not found.client_auths:
+        raise Refused(NO_AUTH)
+    return terms.client_auth if terms.client_auth in found.client_auths else found.client_auths[0]
+
+
+def _ask(asking: Asking, found: Metadata, terms: Terms, client_auth: str) -> Registered:
+    wanted = {
+        "client_name": NAME,
+        "application_type": "web",
+        "redirect_uris": [terms.redirect_uri],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": next(wire for wire, form in CLIENT_AUTH.items() if form == client_auth),
+        **({"scope": " ".join(terms.scopes)} if terms.scopes else {}),
+    }
+    headers = [("Accept", "application/json"), ("Content-Type", "application/json")]
+    answer = asking.ask("POST", found.registration_url, headers, json.dumps(wanted).encode())
+    if answer is None:
+        raise Refused(" ".join(["The registration was not answered.", *_said(asking)[-1:]]))
+    if answer.status not in (200, 201):
+        raise Refused(f"The authorization server refused the registration: {answer.status}.")
+    return _read(members_of(answer.body) or {}, terms, client_auth)
+
+
+def _read(members: dict[str, Any], terms: Terms, client_auth: str) -> Registered:
+    client_id, secret = members.get("client_id"), members.get("client_secret")
+    if not _is_plain(client_id, LONGEST_ID):
+        raise Refused("The authorization server's answer to the registration has no usable client ID.")
+    if terms.redirect_uri not in members.get("redirect_uris", [terms.redirect_uri]):
+        raise Refused("The authorization server registered another redirect URL than this connection's.")
+    answered = members.get("token_endpoint_auth_method")
+    client_auth = CLIENT_AUTH.get(answered, "") if answered is not None else client_auth
+    if not client_auth:
+        raise Refused(NO_AUTH)
+    if client_auth != "none" and not _is_plain(secret, LONGEST_SECRET):
+        raise Refused("The authorization server's answer to the registration has no usable client secret.")
+    return Registered(
+        client_id,
+        None if client_auth == "none" else Secret(secret),
+        client_auth,
+        _expiry(members.get("client_secret_expires_at")),
+        bool(members.get("registration_access_token")),
+    )
+
+
+def _is_plain(value: object, longest: int) -> bool:
+    """RFC 6749, A.1 and A.2: visible ASCII and spaces."""
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isascii() and value.isprintable()
+
+
+def _expiry(seconds: object) -> date | None:
+    """0 stands for never (RFC 7591 3.2.1); so does what is no moment."""
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC).date()
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _draft(connection: Connection, given: Registered) -> Draft:
+    kept = Draft(
+        endpoint=connection.endpoint,
+        card_path=connection.card_path,
+        send_credentials_for_card=connection.send_credentials_for_card,
+        auth_method=connection.auth_method,
+        settings=connection.settings | {"client_id": given.client_id, "client_auth": given.client_auth},
+        display_name=connection.display_name,
+    )
+    if given.secret is None:
+        return kept
+    return replace(kept, secrets=(NewSecret(SECRET_FIELD, 0, "", given.secret.reveal(), given.expires_on),))
+
+
+def _said(asking: Asking) -> list[str]:
+    return list(dict.fromkeys(tried.sentence for tried in asking.tried))
+
+
+def _log(connection: Connection, by: User, outcome: Outcome) -> None:
+    host = shown_host(connection.settings.get("issuer", ""))
+    columns = {"project": connection.project, "connection": connection, "outcome": outcome}
+    log.record(events.REGISTERED, log.Actor.of(by), **columns, details={"host": host})
