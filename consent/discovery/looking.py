@@ -11,7 +11,8 @@ from consent.discovery import addresses, challenge, on_the_card, resource, serve
 from consent.discovery.asking import Asking, Tried
 from consent.discovery.ways import CARD, Way
 
-SECONDS = 15.0
+# The card was read before, for which there are ten more.
+SECONDS = 10.0
 
 
 @dataclass
@@ -41,7 +42,8 @@ def look(endpoint: str, card: Card | None, typed: Mapping[str, Any], choice: str
     ways = _with_entered(ways, typed)
     chosen = _chosen(ways, typed, choice)
     _explore(asking, chosen, [way for way in trusted if way is not chosen])
-    kept = [way for way in ways if way is not chosen and not _is_same(chosen, way)]
+    apart = declared if chosen in declared else []
+    kept = [way for way in ways if way is not chosen and (way in apart or not _is_same(chosen, way))]
     return Seen([chosen, *kept], others, asking.tried)
 
 
@@ -107,7 +109,7 @@ def _supplement(asking: Asking, way: Way, trusted: list[Way]) -> None:
 
 def _is_same(chosen: Way, way: Way) -> bool:
     """Another source of what was looked into; what it adds, such as the resource, is taken over."""
-    if not way.issuer or way.issuer != chosen.issuer:
+    if not chosen.agrees(way) and not (way.issuer and way.issuer == chosen.issuer):
         return False
     chosen.fold(way)
     return True

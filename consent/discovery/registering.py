@@ -137,12 +137,10 @@ def _read(members: dict[str, Any], terms: Terms, client_auth: str) -> Registered
     client_id, secret = members.get("client_id"), members.get("client_secret")
     if not _is_plain(client_id, LONGEST_ID):
         raise Refused("The authorization server's answer to the registration has no usable client ID.")
-    if terms.redirect_uri not in members.get("redirect_uris", [terms.redirect_uri]):
+    answered = members.get("redirect_uris", [terms.redirect_uri])
+    if not isinstance(answered, list) or terms.redirect_uri not in answered:
         raise Refused("The authorization server registered another redirect URL than this connection's.")
-    answered = members.get("token_endpoint_auth_method")
-    client_auth = CLIENT_AUTH.get(answered, "") if answered is not None else client_auth
-    if not client_auth:
-        raise Refused(NO_AUTH)
+    client_auth = _answered_auth(members.get("token_endpoint_auth_method"), client_auth)
     if client_auth != "none" and not _is_plain(secret, LONGEST_SECRET):
         raise Refused("The authorization server's answer to the registration has no usable client secret.")
     return Registered(
@@ -152,6 +150,15 @@ def _read(members: dict[str, Any], terms: Terms, client_auth: str) -> Registered
         _expiry(members.get("client_secret_expires_at")),
         bool(members.get("registration_access_token")),
     )
+
+
+def _answered_auth(answered: object, asked: str) -> str:
+    """The server may register another one than was asked for (RFC 7591 3.2.1)."""
+    if answered is None:
+        return asked
+    if not isinstance(answered, str) or answered not in CLIENT_AUTH:
+        raise Refused(NO_AUTH)
+    return CLIENT_AUTH[answered]
 
 
 def _is_plain(value: object, longest: int) -> bool:

@@ -32,7 +32,7 @@ class Value:
         return OAuthSettings.base_fields[self.name].label
 
 
-@dataclass
+@dataclass(eq=False)
 class Way:
     """`lead` is the address of its metadata that the card names, `issuer` whom to ask where nothing is known yet.
 
