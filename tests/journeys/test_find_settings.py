@@ -21,7 +21,8 @@ def test_settings_are_found_and_the_portal_registers_itself(site, person, script
     expect(ana.get_by_label("Token URL")).to_have_value(f"{provider}/token")
     expect(ana.get_by_label("Authorization URL")).to_have_value(f"{provider}/authorize")
     expect(ana.get_by_label("Issuer")).to_have_value(provider)
-    expect(ana.get_by_role("row", name="Revocation URL")).to_contain_text("from http")
+    source = f"from {site.endpoint_url}/.well-known/oauth-authorization-server/provider"
+    expect(ana.get_by_label("What was found")).to_contain_text(source)
     ana.get_by_role("button", name="Connect", exact=True).click()
 
     expect(ana.get_by_text("Not finished")).to_be_visible()
