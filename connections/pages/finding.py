@@ -49,6 +49,9 @@ def _find(request: HttpRequest, entry: Entry, rehearsed: Connection) -> Look:
         messages.warning(request, ENDPOINT_FIRST.format(f"{seen.problem.title}. {seen.problem.resolution}"))
     else:
         typed = dict(entry.settings.initial)
+        if entry.connection is not None and seen.card is None and seen.problem:
+            # The page of a new connection has a panel that says it.
+            messages.warning(request, f"{seen.problem.title}. {seen.problem.cause}")
         choice = request.POST["action"].partition(":")[2]
         entry.take(entry.method.find(rehearsed.endpoint, seen.card, typed, choice))
     return seen

@@ -285,6 +285,12 @@ class TestTyped:
         assert not documents.received
 
 
+def test_a_card_that_can_not_be_read_is_explained_on_both_pages(anas, project, review, documents):
+    problem = "There is no agent card. Neither the agent card path nor the default path has one."
+    assert problem in text_of(press(anas, project, documents.endpoint))
+    assert problem in text_of(edit(anas, review, action="find-settings", endpoint=documents.endpoint))
+
+
 def test_every_source_that_failed_is_explained(anas, project, documents):
     answer = press(anas, project, documents.endpoint)
     assert f"{documents.origin}{PROTECTED} No resource metadata: 404." in said(answer)
