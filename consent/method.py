@@ -49,6 +49,14 @@ class OAuthIdentityPassthrough(AuthMethod):
     may_wait = True
     finds_settings = True
     actions = ("register-portal",)
+    may_lack = (
+        "agent_blocked_by_user",
+        "oauth_not_finished",
+        "oauth_client_refused",
+        "provider_refused_request",
+        "provider_unavailable",
+        "refresh_uncertain",
+    )
 
     def find(self, endpoint: str, card: Card | None, typed: Mapping[str, Any], choice: str) -> Found:
         return finding.find(endpoint, card, typed, choice)
@@ -68,6 +76,9 @@ class OAuthIdentityPassthrough(AuthMethod):
     def renew(self, connection: Connection, caller: Caller, refused: Credential) -> Credential | None:
         """The endpoint said 401: one refresh beyond the token that it refused, then the user must be asked."""
         return self._with_token(connection, caller, partial(grants.fresh_token, beyond=refused.generation))
+
+    def refused(self, status: int) -> str:
+        return "user_token_refused" if status == 401 else "user_without_access"
 
     def waiting(self, connection: Connection, caller: Caller, task: str) -> Consent | None:
         return self.consent_state(connection, caller)[1]

@@ -125,6 +125,13 @@ _USER = rows(
 _ADMINISTRATOR = rows(
     Who.ADMINISTRATOR,
     (
+        "user_token_refused",
+        "The endpoint does not accept the user's token",
+        "The user has consented, and the endpoint refuses what the provider gave: the scopes or the resource are not "
+        "those that it expects, or it trusts another provider.",
+        "Compare scopes, resource and provider of the connection with the endpoint's documentation.",
+    ),
+    (
         "oauth_client_refused",
         "The provider refused the app registration",
         "The client ID or client secret is wrong, has expired, or is sent in another way than the provider expects. "

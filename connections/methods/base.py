@@ -182,6 +182,9 @@ class AuthMethod:
     acts_as_agent: ClassVar[bool] = False
     acts_as_project: ClassVar[bool] = False
 
+    # Codes of the method's own with which `credential` and `renew` may say that there is none; for the docs.
+    may_lack: ClassVar[Sequence[str]] = ()
+
     def check_secrets(self, entered: Sequence["NewSecret"]) -> dict[tuple[str, int, str], str]:
         """What is wrong with the secrets of the form: {(field, position, "name" or "value"): sentence}.
 

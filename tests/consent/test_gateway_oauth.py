@@ -269,7 +269,7 @@ def test_an_endpoint_that_refuses_the_new_token_too_is_asked_no_third_time(world
     world.octo.always(bad.changed(access_token="not-one-of-mine"), at="refresh")
     world.octo.expire_access_tokens()
 
-    assert refusal_of(ask(world.ben)) == (-32050, "ENDPOINT_REFUSED_401")
+    assert refusal_of(ask(world.ben)) == (-32050, "USER_TOKEN_REFUSED")
     assert world.endpoint.refusals == [401, 401]
     assert len(world.octo.refreshes()) == 1
 
