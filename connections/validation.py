@@ -110,7 +110,8 @@ def _given(to_all: bool, given: list[str]) -> Check:
 def _consent(connection: Connection) -> Check:
     people = methods()[connection.auth_method].consented(connection) if connection.auth_method in methods() else None
     if people is None:
-        return Check("Consent not needed", "done")
+        asking = " or ".join(method.label for method in methods() if method.user_context_persists)
+        return Check("Consent not needed", "done", f"People get a consent link only through {asking}" if asking else "")
     given, able = people
     if not able:
         return Check("Consented", "open", "No agent that uses it may speak for anybody yet")
