@@ -239,12 +239,6 @@ _RING = rows(
         "Try again. If it goes on, the owner of this portal should check the database.",
     ),
     (
-        "not_ready",
-        "The portal is not ready",
-        "It is starting, or its database can't be reached.",
-        "Try again in a few seconds. If it goes on, the owner of this portal should check the database.",
-    ),
-    (
         "internal",
         "Something went wrong in this portal",
         "The portal met a condition that it was not made for. The log of the server holds it under the request id.",
@@ -584,12 +578,6 @@ _CALLER = rows(
         "Send a smaller message, or a link in place of a large file.",
     ),
     (
-        "header_too_large",
-        "A header of the request is too large",
-        "The headers are over this portal's limit.",
-        "Send fewer or shorter headers.",
-    ),
-    (
         "binding_not_offered",
         "The connection does not offer this binding",
         "The endpoint has no such binding in this version of A2A.",
@@ -684,12 +672,6 @@ _ACCESS = [
             "There is no such person here, the agent may not speak for them, or they lack the Azure AI User role on "
             "the project.",
             "Check the x-ms-user-identity header. An administrator can give the person the Azure AI User role.",
-        ),
-        (
-            "project_unknown",
-            "There is no such project for this agent",
-            "An agent reaches only the connections of its own project.",
-            "Check the address.",
         ),
     ),
     *rows(
