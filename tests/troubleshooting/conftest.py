@@ -31,7 +31,7 @@ def ana(project) -> User:
 
 
 @pytest.fixture
-def auditor(shared_gateway) -> Client:  # noqa: F811
+def auditor(project) -> Client:
     """The browser of somebody who may read the whole log."""
     browser = Client()
     browser.force_login(factories.make_member(None, Role.OWNER, Role.AI_OWNER, Role.AUDITOR, name="Dev Patel"))

@@ -7,8 +7,8 @@ import httpx
 from django.utils import timezone
 
 from demo.roles import Principal
-from portal.identities import failures, roster
-from portal.identities.models import Audience, Identity, Proof
+from portal.identities import failures, roster, tokens
+from portal.identities.models import Audience, Identity, IdentityToken, Proof
 from tests.fakes.client_assertions import key_pair
 from tests.fakes.entra import says
 from tests.fakes.misbehaviour import Misbehaviour, drop, fails
@@ -86,6 +86,15 @@ def for_an_unlisted_audience(get: Get) -> httpx.Response:
     return through(AGENT, identity)
 
 
+def waits_for_a_process_that_never_ends(get: Get) -> httpx.Response:
+    """Another one holds the right to ask, and keeps it for longer than a call waits."""
+    identity = get("agent")
+    lease = {"lease_by": uuid.uuid4(), "lease_until": timezone.now() + timezone.timedelta(minutes=1)}
+    IdentityToken.objects.create(identity=identity, audience=HR, **lease)
+    get("monkeypatch").setattr(tokens, "WAIT_SECONDS", 0.2)
+    return through(AGENT, identity)
+
+
 # The project managed identity, by a host's managed identity
 
 
@@ -147,6 +156,7 @@ IDENTITIES: dict[str, Produce] = {
     "identity_disabled": is_disabled,
     "identity_not_set_up": is_not_set_up,
     "audience_not_listed": for_an_unlisted_audience,
+    "identity_provider_unavailable": waits_for_a_process_that_never_ends,
     "host_identity_missing": is_not_allotted,
     "managed_identity_not_found": is_not_the_hosts,
     "managed_identity_refused": partial(host_answers, fails(403)),

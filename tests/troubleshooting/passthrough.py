@@ -8,7 +8,7 @@ from consent import flow, grants
 from consent.models import ConsentRequest, Grant
 from consent.terms import Terms
 from tests.consent import making
-from tests.consent.given import expire
+from tests.consent.given import expire, past_the_pause
 from tests.consent.test_gateway_oauth import World, ask, asked
 from tests.fakes import misbehaviour as bad
 from tests.gateway.callers import SPELLINGS, spelled
@@ -80,6 +80,14 @@ def has_no_refresh_token(world: World, grant: Grant) -> None:
     expire(grant)
 
 
+def was_cut_off_while_it_was_renewed(world: World, grant: Grant) -> None:
+    """The provider has rotated, and its answer was lost."""
+    expire(grant)
+    world.octo.next(bad.drop(), at="refresh")
+    ask(world.ben)
+    past_the_pause(grant)
+
+
 def was_disconnected(world: World, grant: Grant) -> None:
     grants.revoke(grant, world.ben.user)
 
@@ -100,6 +108,7 @@ def was_moved_from_another_user(world: World, grant: Grant) -> None:
 
 ENDED = {
     "refresh_token_ended": ended_at_the_provider,
+    "interrupted_refresh": was_cut_off_while_it_was_renewed,
     "access_token_ended": has_no_refresh_token,
     "disconnected_by_user": was_disconnected,
     "disconnected_by_administrator": was_revoked_by_an_administrator,

@@ -76,6 +76,10 @@ def read(browser: Client, address: str, **query: str) -> str:
     """What a person reads on the page."""
     answer = browser.get(address, query)
     assert answer.status_code == 200, answer.status_code
+    return words_on(answer)
+
+
+def words_on(answer) -> str:
     return html.unescape(words_of(answer))
 
 
