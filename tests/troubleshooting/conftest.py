@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 
+from portal.audit import log
+from portal.identities import azure
 from portal.identities.models import Audience, Identity, IdentitySource
 from portal.projects.models import Project
 from portal.projects.roles import Role
@@ -15,6 +17,12 @@ from tests.fakes.managed_identity import IMDS, FakeHost, fake_host
 from tests.gateway.conftest import shared_database, shared_gateway, shared_line  # noqa: F401
 from tests.gateway.test_five_methods import entra_line, published, verifier  # noqa: F401
 from tests.identities.conftest import agent, blueprint, cluster, managed, microsoft, mounted, source  # noqa: F401
+
+
+@pytest.fixture(autouse=True)
+def outcomes_at_once(monkeypatch) -> None:
+    """Else each of a hundred tests waits for its outcome's row. That it follows soon: tests/gateway/test_durability."""
+    monkeypatch.setattr(log.Committer, "OUTCOME_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -40,7 +48,8 @@ def auditor(project) -> Client:
 
 @pytest.fixture
 def host(microsoft, monkeypatch) -> Iterator[FakeHost]:  # noqa: F811
-    """A virtual machine with managed identities."""
+    """A virtual machine with managed identities, asked again at once."""
+    monkeypatch.setattr(azure, "PAUSES", (0.01, 0.01))
     with fake_host(IMDS, microsoft) as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
