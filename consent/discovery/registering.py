@@ -47,7 +47,7 @@ NOT_KEPT = (
 )
 
 
-class Refused(Exception):
+class RegistrationRefused(Exception):
     """Why nothing was registered, in a sentence of our own."""
 
 
@@ -67,7 +67,7 @@ def register(connection: Connection, by: User) -> Acted:
     """Asks the network, then saves client ID and secret with their rows in the log. Not inside a transaction."""
     try:
         given = _registered(connection)
-    except Refused as refused:
+    except RegistrationRefused as refused:
         _log(connection, by, Outcome.FAILED)
         return Acted(False, str(refused))
     try:
@@ -85,13 +85,13 @@ def register(connection: Connection, by: User) -> Acted:
 def _registered(connection: Connection) -> Registered:
     terms = Terms.now(connection)
     if terms.client_id:
-        raise Refused(HAS_CLIENT)
+        raise RegistrationRefused(HAS_CLIENT)
     if not terms.issuer:
-        raise Refused(NO_ISSUER)
+        raise RegistrationRefused(NO_ISSUER)
     asking = Asking(monotonic() + SECONDS)
     found = server.of_issuer(asking, terms.issuer) if addresses.is_issuer(terms.issuer) else None
     if found is None:
-        raise Refused(" ".join(["The authorization server's metadata can't be read.", *_said(asking)]))
+        raise RegistrationRefused(" ".join(["The authorization server's metadata can't be read.", *_said(asking)]))
     client_auth = _checked(found, terms)
     return _ask(asking, found, terms, client_auth)
 
@@ -103,14 +103,14 @@ def _checked(found: Metadata, terms: Terms) -> str:
         addresses.usable_for_browsers(terms.authorization_url),
         addresses.usable(terms.token_url),
     ):
-        raise Refused(MOVED)
+        raise RegistrationRefused(MOVED)
     if not found.registration_url:
-        raise Refused(NOT_OFFERED)
+        raise RegistrationRefused(NOT_OFFERED)
     shown = (terms.issuer, terms.authorization_url, terms.token_url)
     if origin_of(found.registration_url) not in {origin_of(url) for url in shown}:
-        raise Refused(ANOTHER_HOST)
+        raise RegistrationRefused(ANOTHER_HOST)
     if not found.client_auths:
-        raise Refused(NO_AUTH)
+        raise RegistrationRefused(NO_AUTH)
     return terms.client_auth if terms.client_auth in found.client_auths else found.client_auths[0]
 
 
@@ -127,22 +127,22 @@ def _ask(asking: Asking, found: Metadata, terms: Terms, client_auth: str) -> Reg
     headers = [("Accept", "application/json"), ("Content-Type", "application/json")]
     answer = asking.ask("POST", found.registration_url, headers, json.dumps(wanted).encode())
     if answer is None:
-        raise Refused(" ".join(["The registration was not answered.", *_said(asking)[-1:]]))
+        raise RegistrationRefused(" ".join(["The registration was not answered.", *_said(asking)[-1:]]))
     if answer.status not in (200, 201):
-        raise Refused(f"The authorization server refused the registration: {answer.status}.")
+        raise RegistrationRefused(f"The authorization server refused the registration: {answer.status}.")
     return _read(members_of(answer.body) or {}, terms, client_auth)
 
 
 def _read(members: dict[str, Any], terms: Terms, client_auth: str) -> Registered:
     client_id, secret = members.get("client_id"), members.get("client_secret")
     if not _is_plain(client_id, LONGEST_ID):
-        raise Refused("The authorization server's answer to the registration has no usable client ID.")
+        raise RegistrationRefused("The authorization server's answer to the registration has no usable client ID.")
     answered = members.get("redirect_uris", [terms.redirect_uri])
     if not isinstance(answered, list) or terms.redirect_uri not in answered:
-        raise Refused("The authorization server registered another redirect URL than this connection's.")
+        raise RegistrationRefused("The authorization server registered another redirect URL than this connection's.")
     client_auth = _answered_auth(members.get("token_endpoint_auth_method"), client_auth)
     if client_auth != "none" and not _is_plain(secret, LONGEST_SECRET):
-        raise Refused("The authorization server's answer to the registration has no usable client secret.")
+        raise RegistrationRefused("The authorization server's answer to the registration has no usable client secret.")
     return Registered(
         client_id,
         None if client_auth == "none" else Secret(secret),
@@ -157,7 +157,7 @@ def _answered_auth(answered: object, asked: str) -> str:
     if answered is None:
         return asked
     if not isinstance(answered, str) or answered not in CLIENT_AUTH:
-        raise Refused(NO_AUTH)
+        raise RegistrationRefused(NO_AUTH)
     return CLIENT_AUTH[answered]
 
 
