@@ -5,7 +5,7 @@ RUNTIME := .venv/.installed
 TOOLS := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint sure shell manage clean
+.PHONY: help run test bench lint sure shell manage clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -17,6 +17,9 @@ run: $(RUNTIME) ## start the demo on this machine: database, portal, worker; POR
 
 test: $(TOOLS) ## run the tests, in two processes; T="tests/vault -x" for some of them, in one
 	@exec $(LAUNCH) test $(T)
+
+bench: $(RUNTIME) ## measure the gateway beside a bare proxy, some minutes; B=--short for one
+	@exec .venv/bin/python -B -m benchmarks.gateway $(B)
 
 lint: $(TOOLS) ## check style, formatting and the layers of imports
 	@.venv/bin/ruff check --quiet .
