@@ -95,10 +95,15 @@ def opened(connection: Connection, field: str, addresses: tuple[str, ...]) -> li
 
     Raises CredentialUnavailable when there is none, or one can't be opened.
     """
+    return [(name, open_value()) for name, open_value in openers(connection, field, addresses)]
+
+
+def openers(connection: Connection, field: str, addresses: tuple[str, ...]) -> list[tuple[str, Callable]]:
+    """The same with what opens each value, as often as needed; all could be opened now. Raises as `opened`."""
     stored = [secret for secret in connection.secrets.all() if secret.field == field]
     if not stored or not all(secret.is_set for secret in stored):
         raise CredentialUnavailable("secret_missing")
-    return [(secret.name, _open(secret.value, secret.binding(addresses))) for secret in stored]
+    return [(secret.name, _opener(secret.value, secret.binding(addresses))) for secret in stored]
 
 
 def formerly(connection: Connection, field: str, addresses: tuple[str, ...]) -> list[tuple[str, vault.Secret]] | None:
@@ -116,8 +121,14 @@ def _formerly(secret: Secret, addresses: tuple[str, ...]) -> tuple[str, vault.Se
 
 
 def _open(value: str, binding: vault.Binding) -> vault.Secret:
+    return _opener(value, binding)()
+
+
+def _opener(value: str, binding: vault.Binding) -> Callable[[], vault.Secret]:
     try:
-        return vault.open_sealed(value, binding)
+        opener = vault.opener(value, binding)
+        opener()
+        return opener
     except vault.SealBroken:
         raise CredentialUnavailable("secret_unreadable") from None
     except vault.KeyUnavailable:

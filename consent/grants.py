@@ -1,6 +1,7 @@
 """What users gave: stored, used, revoked. How one is refreshed stands in `leases` and `refreshing`."""
 
 import time
+from collections.abc import Callable
 
 from django.utils import timezone
 
@@ -31,12 +32,19 @@ def is_usable(grant: Grant, connection: Connection) -> bool:
     return stands and not tokens.is_spent(grant)
 
 
-def token_at_hand(grant: Grant) -> AccessToken | None:
-    """A token that can be used without asking the provider, None where it has to be asked. Raises as `fresh_token`."""
+def token_at_hand(grant: Grant) -> Callable[[], AccessToken | None]:
+    """Gives the grant's token, as often as it is called, while the provider need not be asked; then None.
+
+    Raises as `fresh_token`. Good until a change is announced.
+    """
     _check(grant)
-    if not tokens.is_due(grant, None) or (_waits(grant) and tokens.lives(grant)):
-        return tokens.current(grant)
-    return None
+    opener = tokens.opener(grant, "access_token")
+
+    def token() -> AccessToken | None:
+        serves = not tokens.is_due(grant, None) or (_waits(grant) and tokens.lives(grant))
+        return AccessToken(opener(), grant.generation) if serves else None
+
+    return token
 
 
 def fresh_token(grant: Grant, beyond: int | None = None) -> AccessToken:

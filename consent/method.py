@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from connections.agent_card import Card
 from connections.methods.base import (
@@ -16,6 +16,7 @@ from connections.methods.base import (
     Elsewhere,
     Found,
     Goal,
+    Prepared,
     SecretField,
     Tab,
 )
@@ -29,7 +30,7 @@ from portal import vault
 from portal.projects.roles import Permission
 from portal.users import User
 
-AskToken = Callable[[Grant], grants.AccessToken | None]
+T = TypeVar("T")
 
 
 class OAuthIdentityPassthrough(AuthMethod):
@@ -67,15 +68,16 @@ class OAuthIdentityPassthrough(AuthMethod):
     def addresses(self, connection: Connection, secret_field: str) -> tuple[str, ...]:
         return Terms.now(connection).refresh_token_addresses
 
-    def at_hand(self, connection: Connection, caller: Caller) -> Credential | None:
-        return self._with_token(connection, caller, grants.token_at_hand)
+    def prepared(self, connection: Connection, caller: Caller) -> Prepared:
+        grant, at_hand = self._asking(connection, caller, grants.token_at_hand)
+        return lambda: _credential(grant, token) if (token := at_hand()) else None
 
     def credential(self, connection: Connection, caller: Caller) -> Credential:
-        return self._with_token(connection, caller, grants.fresh_token)
+        return _credential(*self._asking(connection, caller, grants.fresh_token))
 
     def renew(self, connection: Connection, caller: Caller, refused: Credential) -> Credential | None:
         """The endpoint said 401: one refresh beyond the token that it refused, then the user must be asked."""
-        return self._with_token(connection, caller, partial(grants.fresh_token, beyond=refused.generation))
+        return _credential(*self._asking(connection, caller, partial(grants.fresh_token, beyond=refused.generation)))
 
     def refused(self, status: int) -> str:
         return "user_token_refused" if status == 401 else "user_without_access"
@@ -161,13 +163,13 @@ class OAuthIdentityPassthrough(AuthMethod):
             raise CredentialUnavailable("credential_unavailable")
         return grant
 
-    def _with_token(self, connection: Connection, caller: Caller, ask: AskToken) -> Credential | None:
+    def _asking(self, connection: Connection, caller: Caller, ask: Callable[[Grant], T]) -> tuple[Grant, T]:
+        """The caller's grant, and what `ask` says of its token."""
         grant = self._grant(connection, caller)
         try:
-            token = ask(grant)
+            return grant, ask(grant)
         except grants.NeedsConsent as needs:
             raise ConsentRequired(self._asked(connection, caller, needs.reason)) from None
-        return _credential(grant, token) if token else None
 
     def _asked(self, connection: Connection, caller: Caller, reason: str) -> Consent:
         if not clients.is_complete(connection):

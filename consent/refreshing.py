@@ -13,6 +13,7 @@ from consent import clients, events, leases, marking, oauth2, pace, records, rev
 from consent.leases import Lease
 from consent.models import Grant
 from consent.tokens import AccessToken, NeedsConsent
+from portal.audit import changes
 from portal.audit.events import Outcome
 
 # Seconds beyond the lease for which new tokens are held in memory while the database can't be reached (F09).
@@ -76,7 +77,8 @@ def _ended(grant: Grant, lease: Lease, reason: str) -> None:
     wiped = {"access_token": "", "refresh_token": "", "lease_until": None, "generation": F("generation") + 1}
     # Whom a call ends it for, learns it from the answer; whom a sweep does, by mail, unless they were warned before.
     ended |= {"tell_at": Now() if lease.ahead and grant.told_at is None else None}
-    with transaction.atomic():
+    # Announced, because processes keep tokens at hand for as long as nothing changes.
+    with changes.announced():
         if not leases.held(grant, lease).update(**ended, **wiped):
             return
         records.of_grant(events.ENDED, grant, Outcome.CONSENT_NEEDED, reason=reason)

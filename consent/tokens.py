@@ -1,5 +1,6 @@
 """A grant's tokens: sealed into its row, opened from it, and when new ones are due."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -38,8 +39,15 @@ def current(grant: Grant) -> AccessToken:
 
 def opened(grant: Grant, field: str) -> vault.Secret:
     """Raises NeedsConsent where the value is not this row's, CredentialUnavailable where the ring lacks its key."""
+    return opener(grant, field)()
+
+
+def opener(grant: Grant, field: str) -> Callable[[], vault.Secret]:
+    """Opens it as often as it is called; it could be opened now. Raises as `opened`."""
     try:
-        return vault.open_sealed(getattr(grant, field), grant.binding(field))
+        opened_again = vault.opener(getattr(grant, field), grant.binding(field))
+        opened_again()
+        return opened_again
     except vault.SealBroken:
         raise NeedsConsent("token_unreadable") from None
     except vault.KeyUnavailable:

@@ -9,7 +9,7 @@ import base64
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -181,6 +181,11 @@ def _sealed(plaintext: str, binding: Binding, key_id: uuid.UUID, raw: bytes) -> 
 
 def open_sealed(sealed: str, binding: Binding) -> Secret:
     """Raises SealBroken when the value is not this binding's, KeyUnavailable when the ring lacks its key."""
+    return opener(sealed, binding)()
+
+
+def opener(sealed: str, binding: Binding) -> Callable[[], Secret]:
+    """Opens one value as often as it is called, without looking anything up. Both raise as `open_sealed`."""
     try:
         version, key_hex, token = sealed.split(":", 2)
         key_id = uuid.UUID(key_hex)
@@ -188,10 +193,15 @@ def open_sealed(sealed: str, binding: Binding) -> Secret:
         raise SealBroken("The stored value is damaged.") from None
     if version != FORMAT:
         raise SealBroken("The stored value has an unknown format.")
-    try:
-        return Secret(Fernet(_value_key(_raw_key(key_id), binding)).decrypt(token).decode())
-    except InvalidToken:
-        raise SealBroken("The stored value was sealed for another row or address.") from None
+    fernet = Fernet(_value_key(_raw_key(key_id), binding))
+
+    def opened() -> Secret:
+        try:
+            return Secret(fernet.decrypt(token).decode())
+        except InvalidToken:
+            raise SealBroken("The stored value was sealed for another row or address.") from None
+
+    return opened
 
 
 def _value_key(raw: bytes, binding: Binding) -> bytes:

@@ -7,6 +7,7 @@ attempt's row, the credential, the endpoint and back, the outcome's row. `Call.p
 import asyncio
 import contextlib
 import logging
+import sys
 
 from django.conf import settings
 from django.db import connection
@@ -28,6 +29,9 @@ from portal.outbound.client import Client
 logger = logging.getLogger(__name__)
 
 
+# Seconds for which one thread of Python may keep the others waiting. With the default, 5 ms, the committer would wait
+# that long after every word of the database's, and with it each call that it writes for.
+THREADS_TAKE_TURNS = 0.0005
 # The gateway of this process, once it serves; for the portal's own calls.
 serving: list["Gateway"] = []
 
@@ -67,6 +71,7 @@ class Gateway:
                 if refusal:
                     await send({"type": "lifespan.startup.failed", "message": f"gatehouse: {refusal}"})
                     return
+                sys.setswitchinterval(THREADS_TAKE_TURNS)
                 watching = [asyncio.create_task(each) for each in (self.streams.watch(), self._measure())]
                 serving.append(self)
                 await send({"type": "lifespan.startup.complete"})

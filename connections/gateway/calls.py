@@ -156,11 +156,19 @@ class Call:
         self._journal.ended(*((Outcome.FAILED, "endpoint_error") if seen.is_error else (Outcome.SUCCEEDED,)))
 
     async def _credential(self, admitted: Admitted) -> Credential:
-        method = method_of(admitted.connection)
+        """From what the method has prepared while that serves, else from what it looks up, or asks for, now."""
+        method, connection, caller = method_of(admitted.connection), admitted.connection, admitted.caller
+        try:
+            make = await self._gateway.fresh.get(_kept(admitted), lambda: method.prepared(connection, caller))
+        except CredentialUnavailable as unavailable:
+            raise NoCredential(unavailable.code) from None
+        if make and (credential := make()):
+            return credential
+        if make:
+            self._gateway.fresh.forget(_kept(admitted))
         if not method.may_wait:
-            return await self._in_thread(method.credential, admitted.connection, admitted.caller)
-        at_hand = await self._together(admitted, "at hand", self._in_thread, method.at_hand)
-        return at_hand or await self._together(admitted, "credential", self._patiently, method.credential)
+            return await self._in_thread(method.credential, connection, caller)
+        return await self._together(admitted, "credential", self._patiently, method.credential)
 
     async def _forward(self, admitted: Admitted, credential: Credential, body: bytes) -> Seen:
         """Once, and once more where the method has a better credential after a 401."""
@@ -181,9 +189,12 @@ class Call:
     async def _renewed(self, admitted: Admitted, refused: Credential) -> Credential | None:
         self._gateway.streams.carries_credential(False)
         method = method_of(admitted.connection)
-        if not method.may_wait:
-            return await self._in_thread(method.renew, admitted.connection, admitted.caller, refused)
-        return await self._together(admitted, ("renew", refused.generation), self._patiently, method.renew, refused)
+        try:
+            if not method.may_wait:
+                return await self._in_thread(method.renew, admitted.connection, admitted.caller, refused)
+            return await self._together(admitted, ("renew", refused.generation), self._patiently, method.renew, refused)
+        finally:
+            self._gateway.fresh.forget(_kept(admitted))
 
     async def _together(self, admitted: Admitted, what: Hashable, run: Callable, ask: Callable, *more: object):
         """What the method says, for all callers of one owner who want it at once.
@@ -279,6 +290,11 @@ class Call:
         if not self._exchange.ended:
             await self._exchange.chunk(sse.event_of(data, b"" if self._spelling.binding == JSONRPC else b"error"))
             await self._exchange.end()
+
+
+def _kept(admitted: Admitted) -> Hashable:
+    """What the method has prepared is kept under this."""
+    return "prepared", admitted.one_credential
 
 
 def _posts_rpc(exchange: Exchange) -> bool:

@@ -8,6 +8,7 @@ not answer therefore ends the cache by itself, and no notification has to arrive
 import asyncio
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 
 from connections.gateway.threads import Threads
@@ -20,6 +21,15 @@ READ_EVERY = 0.3
 SLOWEST_READ = 3.0
 SLOWEST_LOAD = 8.0
 KEPT_ANSWERS = 20_000
+# What opens a sealed value is among the answers; like the vault's own keys it does not stay in memory for ever.
+KEPT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    counter: int
+    until: float
+    answer: Any
 
 
 class Fresh:
@@ -30,7 +40,7 @@ class Fresh:
         self._sent_at = float("-inf")
         self._reading: asyncio.Task | None = None
         self._reading_since = float("-inf")
-        self._answers: dict[Hashable, tuple[int, Any]] = {}
+        self._answers: dict[Hashable, _Kept] = {}
 
     async def get(self, key: Hashable, load: Callable[[], Any]) -> Any:
         """The kept answer for `key`, or what `load` (synchronous, in a thread) finds now.
@@ -39,14 +49,18 @@ class Fresh:
         """
         counter = await self._current()
         kept = self._answers.get(key)
-        if kept is not None and kept[0] == counter:
-            return kept[1]
+        if kept is not None and kept.counter == counter and kept.until > self._clock():
+            return kept.answer
         async with asyncio.timeout(SLOWEST_LOAD):
             answer = await self._threads.run(load)
         if len(self._answers) >= KEPT_ANSWERS:
             self._answers.clear()
-        self._answers[key] = (counter, answer)
+        self._answers[key] = _Kept(counter, self._clock() + KEPT_SECONDS, answer)
         return answer
+
+    def forget(self, key: Hashable) -> None:
+        """For what changes without an announcement, such as a token that was renewed."""
+        self._answers.pop(key, None)
 
     async def _current(self) -> int:
         if self._age() >= changes.FRESH_SECONDS:

@@ -3,7 +3,7 @@
 The form, the vault, the log, the pages and the docs ask the method's own declaration; the gateway knows none by name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import UUID
@@ -47,6 +47,12 @@ class Credential:
     described: str = ""
     generation: int = 0
     used: tuple[UUID, ...] = ()
+
+
+# Makes the credential of one call, at once and without a look-up; None once `credential` has to be asked again, as when
+# a token is due. What is looked at while it is prepared must announce its changes, and what ends by the clock is looked
+# at in each call.
+Prepared = Callable[[], Credential | None]
 
 
 class CredentialUnavailable(Exception):
@@ -219,10 +225,10 @@ class AuthMethod:
         """The credential for one call. Raises ConsentRequired or CredentialUnavailable."""
         raise NotImplementedError
 
-    def at_hand(self, connection: "Connection", caller: Caller) -> Credential | None:
-        """The credential where nobody has to be waited for, else None; asked first where the method `may_wait`.
+    def prepared(self, connection: "Connection", caller: Caller) -> Prepared | None:
+        """Looks up what the credential is made from, for as long as no change is announced. Raises as `credential`.
 
-        Raises as `credential`.
+        None where there is nothing to prepare: then each call asks `credential`.
         """
         return None
 

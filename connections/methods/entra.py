@@ -6,11 +6,19 @@ which, and lets none leave for an origin that the portal's owner has not listed 
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 
-from connections.methods.base import AuthMethod, Caller, Credential, CredentialUnavailable, Goal, SettingsForm
+from connections.methods.base import (
+    AuthMethod,
+    Caller,
+    Credential,
+    CredentialUnavailable,
+    Goal,
+    Prepared,
+    SettingsForm,
+)
 from connections.models import Connection
 from portal import vault
 from portal.agents import publishing
@@ -23,7 +31,7 @@ from portal.projects.models import Project
 
 # A connection that is given to hundreds of published agents is tested as the first of them.
 MOST_CALLERS = 5
-AskToken = Callable[..., tokens.AccessToken | None]
+T = TypeVar("T")
 
 
 class AudienceSettings(SettingsForm):
@@ -62,23 +70,24 @@ class MicrosoftEntra(AuthMethod):
         """Those that the form tells about, before any agent has the connection."""
         raise NotImplementedError
 
-    def at_hand(self, connection: Connection, caller: Caller) -> Credential | None:
-        return self._with_token(connection, caller, tokens.at_hand)
+    def prepared(self, connection: Connection, caller: Caller) -> Prepared:
+        identity, at_hand = self._asked(connection, caller, tokens.at_hand)
+        return lambda: _credential(identity, token) if (token := at_hand()) else None
 
     def credential(self, connection: Connection, caller: Caller) -> Credential:
-        return self._with_token(connection, caller, tokens.access_token)
+        return _credential(*self._asked(connection, caller, tokens.access_token))
 
     def renew(self, connection: Connection, caller: Caller, refused: Credential) -> Credential | None:
-        renewed = self._with_token(connection, caller, partial(tokens.access_token, beyond=refused.generation))
+        renewed = _credential(*self._asked(connection, caller, partial(tokens.access_token, beyond=refused.generation)))
         return renewed if renewed.generation != refused.generation else None
 
-    def _with_token(self, connection: Connection, caller: Caller, ask: AskToken) -> Credential | None:
-        identity, audience = self.identity(connection, caller.agent), _audience(connection)
+    def _asked(self, connection: Connection, caller: Caller, ask: Callable[..., T]) -> tuple[Identity, T]:
+        """Who is meant, and what `ask` says of its token."""
+        identity = self.identity(connection, caller.agent)
         try:
-            token = ask(identity, audience, connection.addresses())
+            return identity, ask(identity, _audience(connection), connection.addresses())
         except tokens.TokenUnavailable as unavailable:
             raise CredentialUnavailable(unavailable.code) from None
-        return _credential(identity, token) if token else None
 
     def stands(self, connection: Connection, caller: Caller) -> bool:
         identity = self.identity(connection, caller.agent)

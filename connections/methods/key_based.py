@@ -1,7 +1,7 @@
 """Key-based: one or more stored header values, the same for everyone who uses the connection."""
 
 from connections import secrets
-from connections.methods.base import AuthMethod, Caller, Credential, Goal, SecretField
+from connections.methods.base import AuthMethod, Caller, Credential, Goal, Prepared, SecretField
 
 # Headers that belong to HTTP itself or to the gateway: a credential under these names would break the message
 # or be dropped on the way (RFC 9110 7.6.1, 6.1; RFC 9112 6).
@@ -61,9 +61,13 @@ class KeyBased(AuthMethod):
                 problems[one.field, one.position, "value"] = wrong_value
         return problems
 
+    def prepared(self, connection, caller: Caller) -> Prepared:
+        openers = secrets.openers(connection, "credential", self.addresses(connection, "credential"))
+        described = ", ".join(name for name, _ in openers)
+        return lambda: Credential(tuple((name, opened()) for name, opened in openers), described=described)
+
     def credential(self, connection, caller: Caller) -> Credential:
-        pairs = secrets.opened(connection, "credential", self.addresses(connection, "credential"))
-        return Credential(tuple(pairs), described=", ".join(name for name, _ in pairs))
+        return self.prepared(connection, caller)()
 
     def renew(self, connection, caller: Caller, refused: Credential) -> Credential | None:
         """The former value while it is kept: an endpoint may learn of a new key later than the portal does."""

@@ -63,14 +63,18 @@ def access_token(
     return token
 
 
-def at_hand(identity: Identity, audience: str, addresses: Iterable[str]) -> AccessToken | None:
-    """A token that can be used without asking the source, None where it has to be asked. Raises as `access_token`."""
+def at_hand(identity: Identity, audience: str, addresses: Iterable[str]) -> Callable[[], AccessToken | None]:
+    """Gives what is kept, as often as it is called, while nobody has to be asked for the next one; then None.
+
+    Raises as `access_token`. Good until a change is announced.
+    """
     check(identity, audience, addresses)
     row = IdentityToken.objects.filter(identity=identity, audience=audience).first()
     if row is None:
-        return None
+        return lambda: None
     row.identity = identity
-    return _serving(row, None) or (_opened(row) if _waits(row) else None)
+    opener = _opener(row)
+    return lambda: _token(row, opener) if opener and _lives(row) and (not _is_due(row) or _waits(row)) else None
 
 
 def check(identity: Identity, audience: str, addresses: Iterable[str]) -> None:
@@ -234,12 +238,22 @@ def _waits(row: IdentityToken) -> bool:
 
 def _opened(row: IdentityToken) -> AccessToken | None:
     """None for one that has ended, or that was sealed for other ids: the source has another one."""
+    opener = _opener(row)
+    return _token(row, opener) if opener else None
+
+
+def _opener(row: IdentityToken) -> Callable[[], vault.Secret] | None:
     if not _lives(row):
         return None
     try:
-        value = vault.open_sealed(row.value, row.binding())
+        opener = vault.opener(row.value, row.binding())
+        opener()
     except vault.SealBroken:
         return None
     except vault.KeyUnavailable:
         raise TokenUnavailable("key_unavailable") from None
-    return AccessToken(value, row.audience, row.expires_at, row.obtained_at, row.generation)
+    return opener
+
+
+def _token(row: IdentityToken, opener: Callable[[], vault.Secret]) -> AccessToken:
+    return AccessToken(opener(), row.audience, row.expires_at, row.obtained_at, row.generation)
