@@ -114,7 +114,7 @@ def test_after_its_connection_is_cut_the_committer_goes_on_as_a_new_writer(commi
     cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()"
     committers = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
     assert elsewhere.execute(committers).fetchall()
-    elsewhere.execute(f"{cut} AND datname = current_database()", ["COMMIT%"])
+    elsewhere.execute(f"{cut} AND datname = current_database()", ["COPY portal_logrow%"])
     with pytest.raises(log.LogUnavailable):
         committer.attempt(attempt()).result(5)
     committer.attempt(attempt()).result(5)

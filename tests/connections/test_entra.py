@@ -211,7 +211,7 @@ class TestTheCredential:
         assert kind.stands(connection, caller)
         change()
         assert not kind.stands(connection, caller)
-        for ask in (kind.credential, kind.at_hand):
+        for ask in (kind.credential, kind.prepared):
             with pytest.raises(CredentialUnavailable, match=code):
                 ask(connection, caller)
 

@@ -58,7 +58,7 @@ def sweep() -> None:
 
 def test_access_that_is_used_is_refreshed_before_a_call_would_have_to(github, grant):
     grant = near_its_end(grant)
-    assert grants.token_at_hand(grant) is not None, "a call would not refresh it yet"
+    assert grants.token_at_hand(grant)() is not None, "a call would not refresh it yet"
     assert refresh_due() == 1
 
     kept = again(grant)

@@ -412,7 +412,7 @@ def test_a_call_admitted_to_the_old_address_gets_no_token_for_the_new_one(github
     moved = move(grant.connection, "endpoint", provider().at.origin)
     give(moved, grant.agent, grant.user)
 
-    for ask in (method_of(looked_up).credential, method_of(looked_up).at_hand):
+    for ask in (method_of(looked_up).credential, method_of(looked_up).prepared):
         with pytest.raises(CredentialUnavailable):
             ask(looked_up, Caller(grant.agent, grant.user))
 

@@ -20,7 +20,7 @@ from portal.agents import publishing, speaking
 from portal.audit import changes, log
 from portal.audit.changes import FRESH_SECONDS
 from portal.audit.models import LogRow
-from portal.identities import audiences, roster, signing_keys, tokens
+from portal.identities import audiences, roster, setting_up, signing_keys, tokens
 from portal.identities import issuer as own_issuer
 from portal.identities.models import Audience, Identity, IdentityToken, SigningKey
 from tests import factories
@@ -266,7 +266,9 @@ def test_a_rotated_signing_key_breaks_no_call(entra_line):
     last = signing_keys.current().signing.kid
     signing_keys.rotate(log.SYSTEM)
     assert code_of(line.post(rpc(), headers=V1)) is None
-    IdentityToken.objects.all().delete()
+    with changes.announced():
+        IdentityToken.objects.all().delete()
+    time.sleep(FRESH_SECONDS)
     assert code_of(line.post(rpc(), headers=V1)) is None
 
     used = [jws.extract_compact(visit.token.encode()).headers()["kid"] for visit in endpoint.visits]
@@ -285,10 +287,13 @@ def test_what_is_taken_away_counts_within_a_second(entra_line):
     assert code_of(line.post(rpc(), headers=V1)) is None
     listed = Audience.objects.get(name=HR)
     audiences.change(listed, ["https://elsewhere.example"], "", factories.make_user())
+    time.sleep(FRESH_SECONDS)
     assert code_of(line.post(rpc(), headers=V1)) == "audience_not_listed"
     audiences.change(listed, [audiences.origin_of(endpoint.url)], "", factories.make_user())
+    time.sleep(FRESH_SECONDS)
     assert code_of(line.post(rpc(), headers=V1)) is None
-    Identity.objects.filter(project=line.agent.project).update(disabled_at="2026-11-24T00:00Z")
+    setting_up.disable(roster.shared_by_agents(line.agent.project), factories.make_user())
+    time.sleep(FRESH_SECONDS)
     assert code_of(line.post(rpc(), headers=V1)) == "identity_disabled"
     assert len(endpoint.visits) == 2
 

@@ -60,10 +60,10 @@ def test_the_token_is_signed_for_the_identity_and_the_audience(shared):
 def test_a_token_is_kept_and_served_until_shortly_before_its_end(shared, asked):
     first = tokens.access_token(shared, HR, AT)
     assert tokens.access_token(shared, HR, AT).value.reveal() == first.value.reveal()
-    assert tokens.at_hand(shared, HR, AT).value.reveal() == first.value.reveal()
+    assert tokens.at_hand(shared, HR, AT)().value.reveal() == first.value.reveal()
     grow_older(481)
 
-    assert tokens.at_hand(shared, HR, AT) is None
+    assert tokens.at_hand(shared, HR, AT)() is None
     assert tokens.access_token(shared, HR, AT).value.reveal() != first.value.reveal()
     assert asked == [HR, HR]
 
@@ -73,7 +73,7 @@ def test_a_token_from_the_future_is_replaced(shared, asked):
     tokens.access_token(shared, HR, AT)
     grow_older(-7200)
 
-    assert tokens.at_hand(shared, HR, AT) is None
+    assert tokens.at_hand(shared, HR, AT)() is None
     assert tokens.access_token(shared, HR, AT).expires_at < timezone.now() + timedelta(seconds=601)
     assert asked == [HR, HR]
 
@@ -96,7 +96,7 @@ def test_a_token_that_was_sealed_for_other_ids_is_not_used(shared, asked):
     Identity.objects.update(client_id="another")
     shared.refresh_from_db()
 
-    assert tokens.at_hand(shared, HR, AT) is None
+    assert tokens.at_hand(shared, HR, AT)() is None
     tokens.access_token(shared, HR, AT)
     assert asked == [HR, HR]
 
@@ -196,7 +196,7 @@ def test_an_old_token_serves_while_the_source_says_no(shared, monkeypatch):
     monkeypatch.setitem(tokens.SOURCES, "portal", refuse)
     for _ in range(2):
         assert tokens.access_token(shared, HR, AT).value.reveal() == first.value.reveal()
-    assert tokens.at_hand(shared, HR, AT).value.reveal() == first.value.reveal()
+    assert tokens.at_hand(shared, HR, AT)().value.reveal() == first.value.reveal()
     assert IdentityToken.objects.get().failure == "entra_unreachable"
 
 
