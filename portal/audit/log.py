@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -39,7 +39,7 @@ COLUMNS = [f.attname for f in LogRow._meta.fields if f.attname != "id"]
 SIGNED = [name for name in COLUMNS if name != "hmac"]
 TEXTS = {f.attname: f.max_length for f in LogRow._meta.fields if f.get_internal_type() in ("CharField", "TextField")}
 # As a statement with a placeholder for each value, composing it costs more than all else about a row.
-COPY = f"COPY {LogRow._meta.db_table} ({', '.join(COLUMNS)}) FROM STDIN"
+COPY = f"COPY {LogRow._meta.db_table} ({', '.join([*SIGNED, 'hmac'])}) FROM STDIN"
 EMPTY = {name: ("" if name in TEXTS else None) for name in COLUMNS}
 
 
@@ -152,34 +152,36 @@ def _insert(rows: list[dict], writer: Writer, after: int) -> None:
     key_id, key = _log_key()
     for counter, row in enumerate(rows, start=after + 1):
         row.update(log_key=key_id, writer=writer.id, counter=counter)
-        row["hmac"] = authenticate(row, key)
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(COPY) as copy:
         for row in rows:
-            copy.write_row(_in_order(row))
+            plain = _plain(row)
+            copy.write_row([*plain, authenticate(plain, key)])
 
 
-def authenticate(row: dict[str, Any], key: bytes) -> bytes:
+def _plain(row: Mapping[str, Any]) -> list[str | int | None]:
+    """The columns in the order of the table, as they are authenticated and as PostgreSQL reads them."""
+    return [_text(value) if isinstance(value, UUID_OR_TIME) else value for value in _signed(row)]
+
+
+def _text(value: uuid.UUID | datetime) -> str:
+    return str(value) if isinstance(value, uuid.UUID) else value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def authenticate(plain: list[str | int | None], key: bytes) -> bytes:
     """HMAC-SHA256 over the row's canonical bytes: a JSON list of its columns in the order of the table."""
-    return hmac.digest(key, _canonical(_signed(row)).encode(), "sha256")
+    return hmac.digest(key, _canonical(plain).encode(), "sha256")
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="microseconds")
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    raise TypeError(f"No column of the log holds a {type(value).__name__}.")
-
-
+UUID_OR_TIME = (uuid.UUID, datetime)
 # Made once: each row of each call comes through here.
-_canonical = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
-_signed, _in_order = itemgetter(*SIGNED), itemgetter(*COLUMNS)
+_canonical = json.JSONEncoder(separators=(",", ":")).encode
+_signed = itemgetter(*SIGNED)
 
 
 def verify(row: LogRow) -> bool:
     """Whether the stored row still is what was written."""
     stored = LogKey.objects.get(id=row.log_key)
-    expected = authenticate({name: getattr(row, name) for name in SIGNED}, _unwrapped(stored))
+    expected = authenticate(_plain(vars(row)), _unwrapped(stored))
     return hmac.compare_digest(bytes(row.hmac), expected)
 
 
