@@ -116,9 +116,9 @@ def _inside(options: argparse.Namespace) -> int:
         fresh, beside = ([], []) if options.no_freshness else freshness.measured(targets, url, owner)
         problems = [f"{cell.target.name}: {each}" for cell in [*cells, *beside] for each in _wrong(cell)]
         problems += freshness.broken(fresh) + _rows_missing([*cells, *beside])
+        for problem in problems:
+            print(f"FAILED: {problem}", file=sys.stderr)
         print(report.of(cells, commits, fresh, options))
-    for problem in problems:
-        print(f"FAILED: {problem}", file=sys.stderr)
     return 1 if problems else 0
 
 

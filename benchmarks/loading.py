@@ -1,6 +1,7 @@
 """One load on one target of `make bench`, made by a process of its own (`benchmarks.load`)."""
 
 import json
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,7 +34,7 @@ class Cell:
     rounds: list[dict] = field(default_factory=list)
 
     def figure(self, name: str) -> float:
-        return median(one[name] for one in self.rounds if one[name] is not None)
+        return median([one[name] for one in self.rounds if one[name] is not None] or [math.nan])
 
 
 def begin_load(cell: Cell, seconds: float) -> Callable[[], dict]:

@@ -140,21 +140,38 @@ class Forwarding:
         return Seen(answer.status, answers.is_error(payload))
 
     async def _stream(self, answer: Answer, echo: Echo) -> Seen:
-        is_error = False
-        async for event in sse.events(answer.chunks()):
-            event = echo.cut(event)
-            payload = answers.loads(sse.data_of(event))
-            if payload is not None:
-                is_error = is_error or answers.is_error(payload)
-                edited = await self._observed(payload)
-                event = event if edited is payload else sse.event_of(answers.dumps(edited))
-            if not self._exchange.started:
-                await self.begin_stream(_headers_back(answer, echo))
-            await self._exchange.chunk(event)
+        seen_error = False
+        async for events in sse.events(answer.chunks()):
+            passing: list[bytes] = []
+            try:
+                for event in events:
+                    passed, is_error = await self._passed(echo.cut(event))
+                    passing.append(passed)
+                    seen_error = seen_error or is_error
+            except Refused:
+                await self._pass_on(passing, answer, echo)
+                raise
+            await self._pass_on(passing, answer, echo)
         if not self._exchange.started:
             await self.begin_stream()
         await self._exchange.end()
-        return Seen(answer.status, is_error)
+        return Seen(answer.status, seen_error)
+
+    async def _passed(self, event: bytes) -> tuple[bytes, bool]:
+        """The event as it passes, and whether it says that something went wrong."""
+        payload = answers.loads(sse.data_of(event))
+        if payload is None:
+            return event, False
+        edited = await self._observed(payload)
+        return event if edited is payload else sse.event_of(answers.dumps(edited)), answers.is_error(payload)
+
+    async def _pass_on(self, events: list[bytes], answer: Answer, echo: Echo) -> None:
+        """What came together goes on together: a write for each event would cost more than all else about it."""
+        if not events:
+            return
+        if not self._exchange.started:
+            await self.begin_stream(_headers_back(answer, echo))
+        await self._exchange.chunk(b"".join(events))
 
     async def begin_stream(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         await self._exchange.start(200, STREAM_KIND.encode(), [(b"x-accel-buffering", b"no"), *headers])

@@ -12,6 +12,7 @@ from connections.models import Connection
 from consent import coming_back, flow
 from consent.models import Grant
 from portal.agents.models import Agent
+from portal.audit import changes
 from portal.users import User
 from tests.fakes.signing_in import sign_in
 from tests.fakes.stock_client import TLS
@@ -27,9 +28,13 @@ def give(connection: Connection, agent: Agent, user: User, account: str = "octo-
 
 
 def expire(*grants: Grant, seconds: float = 1) -> None:
-    """The access tokens ended `seconds` ago, here; at the provider they live."""
+    """The access tokens ended `seconds` ago, here; at the provider they live.
+
+    Announced, as gateways keep a token at hand until the end that they have read.
+    """
     ago = timezone.now() - timedelta(seconds=seconds)
-    Grant.objects.filter(pk__in=[grant.pk for grant in grants]).update(expires_at=ago)
+    with changes.announced():
+        Grant.objects.filter(pk__in=[grant.pk for grant in grants]).update(expires_at=ago)
 
 
 def past_the_pause(grant: Grant) -> None:

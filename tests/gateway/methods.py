@@ -97,3 +97,28 @@ class Breaks(AuthMethod):
 
     def acts_as(self, connection, agent) -> str:
         return "Nobody"
+
+
+class Prepares(AuthMethod):
+    """Remembers how often it was asked for what. What it has prepared serves until `due`."""
+
+    slug = "prepares"
+    label = "Prepares"
+    description = "For tests."
+    foundry_auth_type = "Custom"
+    asked: list[str] = []
+    due = False
+
+    def prepared(self, connection, caller):
+        self.asked.append("prepared")
+        return lambda: None if Prepares.due else Credential((("x-api-key", Secret("ledger-secret-value")),))
+
+    def credential(self, connection, caller) -> Credential:
+        self.asked.append("credential")
+        return Credential((("x-api-key", Secret("ledger-secret-value")),))
+
+    def renew(self, connection, caller, refused) -> None:
+        self.asked.append("renew")
+
+    def acts_as(self, connection, agent) -> str:
+        return "The portal"
