@@ -242,7 +242,7 @@ def test_wherever_it_is_divided_the_events_are_the_same(stream):
                 yield chunk
 
         async def gather():
-            return [event async for event in sse.events(coming())]
+            return [event async for together in sse.events(coming()) for event in together]
 
         return asyncio.run(gather())
 
