@@ -12,6 +12,7 @@ from django.conf import settings
 
 from connections.models import Connection
 from demo import connecting, connecting_staff
+from demo.locks import KEY_HEADER
 from portal import installation
 from portal.agents import keys, registering
 from portal.agents.models import Agent
@@ -42,7 +43,8 @@ def ensure() -> None:
     _add_later_parts(facts)
     if facts["url"] != settings.PUBLIC_URL:
         _forget_tokens_of_another_address()
-    _write(kept, {**facts, "edition": EDITION, "url": settings.PUBLIC_URL, "connections": _addresses()})
+    today = {"url": settings.PUBLIC_URL, "connections": _addresses(), "endpoints": [_with_a_key()]}
+    _write(kept, {**facts, "edition": EDITION, **today})
 
 
 def test_what_waited() -> list[str]:
@@ -106,6 +108,12 @@ def _sign_in(person: User, role: str) -> dict:
 def _addresses() -> list[dict]:
     connections = Connection.objects.filter(project__name=PROJECT).select_related("project").order_by("name")
     return [{"name": c.name, "auth_method": c.auth_method, "gateway_url": c.gateway_url} for c in connections]
+
+
+def _with_a_key() -> dict:
+    """What a person types to connect the ledger once more by hand."""
+    url = os.environ["DEMO_ENDPOINT_URL"]
+    return {"endpoint": f"{url}/ledger", "header": KEY_HEADER, "value": os.environ["DEMO_ENDPOINT_KEY"]}
 
 
 def _write(path: Path, facts: dict) -> None:

@@ -82,24 +82,36 @@ class Processes:
         return process
 
     def watch(self, enough: Callable[[], bool] = lambda: False, seconds: float = float("inf")) -> Ended | None:
-        """Show lines until a process ends, which is returned, or until `enough()` or `seconds` have passed."""
+        """Show lines until a process ends, which is returned, or until `enough()` or `seconds` have passed.
+
+        What was returned is not looked at any more: whoever can do without it may watch on.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not enough():
             self._show(0.2)
             for member in [member for member in self._members if member.process.poll() is not None]:
                 self._show(0)
+                self._let_go(member)
                 if not member.may_end:
                     return Ended(member.name, member.process.returncode)
-                self._let_go(member)
         return None
 
     def _let_go(self, member: _Member) -> None:
         """At once: hours later its id may be another program's."""
         children.end_group(member.process)
-        if member.process.stdout.fileno() in self._output.get_map():
+        while self._has_left(member):
+            self._show_lines_of(member)
+        if self._listens_to(member):
             self._output.unregister(member.process.stdout)
         member.process.stdout.close()
         self._members.remove(member)
+
+    def _has_left(self, member: _Member) -> bool:
+        """Whether there are lines of it, or their end, to be shown."""
+        return self._listens_to(member) and any(key.data is member for key, _ in self._output.select(0.1))
+
+    def _listens_to(self, member: _Member) -> bool:
+        return member.process.stdout.fileno() in self._output.get_map()
 
     def _alive(self) -> bool:
         return any(member.process.poll() is None for member in self._members)

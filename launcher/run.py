@@ -25,10 +25,14 @@ from launcher.welcome import welcome
 _MANAGE = [sys.executable, "manage.py"]
 _ENDPOINT_SECONDS, _READY_SECONDS = 30, 90
 _TEST_SECONDS = 2
+_ENDPOINT_GONE = (
+    "The demo's endpoint has ended, and calls through its connections fail now. "
+    "Gatehouse itself goes on; Ctrl-C and make run bring the endpoint back."
+)
 
 
 def run(checkout: Path, _: list[str]) -> int:
-    """Start everything, say where it is, and stay until it is stopped; 1 when a process ends by itself."""
+    """Start everything, say where it is, and stay until it is stopped; 1 when one of the portal's ends by itself."""
     given = dict(os.environ)
     refuse_if_not_a_demo(given)
     var = var_directory(checkout)
@@ -69,7 +73,12 @@ def _serve(checkout: Path, var: Path, environment: Environment, endpoint: Enviro
 
 
 def _until_something_ends(processes: Processes) -> Ended:
+    """Of the portal: who ends the endpoint wants to see how the portal tells of it."""
     try:
+        ended = processes.watch()
+        if ended.name != "endpoint":
+            return ended
+        _say(_ENDPOINT_GONE)
         return processes.watch()
     except Stopped:
         _say("\nStopping …")

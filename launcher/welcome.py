@@ -17,7 +17,8 @@ def welcome(var: Path) -> str:
             "  Sign in with one of the demo's accounts (e-mail address, password, role):",
             *sign_ins,
             "",
-            f"  The same, with the agents' keys and gateway addresses, is in {var / 'demo.json'}.",
+            "  The same, with the agents' keys, gateway addresses and the key of an endpoint that you can connect",
+            f"  by hand, is in {var / 'demo.json'}.",
             "  Ctrl-C stops everything; the next make run goes on where this one ended.",
             "",
         ]

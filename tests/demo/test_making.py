@@ -173,3 +173,10 @@ def test_outside_a_demo_nothing_is_made_or_tested(var, settings):
     for act in (making.ensure, making.test_what_waited):
         with pytest.raises(making.Refused, match="GATEHOUSE_DEMO=1"):
             act()
+
+
+def test_a_person_finds_what_to_type_to_connect_the_ledger_by_hand(var):
+    making.ensure()
+
+    ledger = {"endpoint": f"{os.environ['DEMO_ENDPOINT_URL']}/ledger", "header": "x-api-key", "value": "a-key"}
+    assert facts(var)["endpoints"] == [ledger]

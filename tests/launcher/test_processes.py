@@ -33,6 +33,14 @@ def test_the_process_that_ended_is_named_with_its_code(processes):
     assert processes.watch(seconds=10) == Ended("worker", 78)
 
 
+def test_whoever_can_do_without_it_watches_on(processes, capsys):
+    start(processes, "web", "sleep 600")
+    start(processes, "endpoint", "seq 20000; exit 3")
+    assert processes.watch(seconds=10) == Ended("endpoint", 3)
+    assert processes.watch(seconds=0.5) is None
+    assert capsys.readouterr().out.splitlines()[-1] == "endpoint | 20000"
+
+
 def test_watching_ends_when_it_is_enough(processes):
     start(processes, "web", "sleep 600")
     assert processes.watch(lambda: True) is None
