@@ -177,6 +177,8 @@ class Call:
         try:
             async with forwarding.open(credential) as answer:
                 renewed = await self._renewed(admitted, credential) if answer.status == 401 else None
+                if answer.status in (401, 403):
+                    self._gateway.fresh.forget(_kept(admitted))
                 self._gateway.streams.carries_credential(True)
                 if renewed is None:
                     return await forwarding.pass_back(answer, credential)
@@ -189,12 +191,9 @@ class Call:
     async def _renewed(self, admitted: Admitted, refused: Credential) -> Credential | None:
         self._gateway.streams.carries_credential(False)
         method = method_of(admitted.connection)
-        try:
-            if not method.may_wait:
-                return await self._in_thread(method.renew, admitted.connection, admitted.caller, refused)
-            return await self._together(admitted, ("renew", refused.generation), self._patiently, method.renew, refused)
-        finally:
-            self._gateway.fresh.forget(_kept(admitted))
+        if not method.may_wait:
+            return await self._in_thread(method.renew, admitted.connection, admitted.caller, refused)
+        return await self._together(admitted, ("renew", refused.generation), self._patiently, method.renew, refused)
 
     async def _together(self, admitted: Admitted, what: Hashable, run: Callable, ask: Callable, *more: object):
         """What the method says, for all callers of one owner who want it at once.

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from portal.audit import changes
-from tests.gateway.conftest import line_to, rpc
+from tests.gateway.conftest import line_to, new_line, rpc
 from tests.gateway.methods import Prepares
 
 V1 = {"a2a-version": "1.0"}
@@ -55,3 +55,9 @@ def test_it_is_prepared_again_after_the_endpoint_refused_it(asked, gateway, fake
     line = line_to(fake_agent(required_header=("x-api-key", "another-value")), auth_method="prepares")
     assert all("error" in called(line) for _ in range(2))
     assert asked == ["prepared", "renew", "prepared", "renew"]
+
+
+def test_after_a_403_the_next_call_gets_what_is_newest(asked, gateway, hostile):
+    line = new_line(hostile.url("html-403"), auth_method="prepares")
+    assert all("error" in called(line) for _ in range(2))
+    assert asked == ["prepared", "prepared"]
