@@ -16,8 +16,8 @@ from portal.audit.models import LastUse
 from portal.projects.models import Project
 
 WARNED_BEFORE = timedelta(days=14)
-DISABLED = "disabled"
-STATES = {**dict(Health.State.choices), DISABLED: "Disabled"}
+DISABLED, UNFINISHED = "disabled", "unfinished"
+STATES = {**dict(Health.State.choices), UNFINISHED: "Not finished", DISABLED: "Disabled"}
 
 
 @dataclass
@@ -31,10 +31,19 @@ class Standing:
     def health(self) -> Health | None:
         return getattr(self.connection, "health", None)
 
+    @cached_property
+    def is_finished(self) -> bool:
+        """False while nobody can use it, whatever its server answers."""
+        slug = self.connection.auth_method
+        return slug not in methods() or methods()[slug].is_finished(self.connection)
+
     @property
     def state(self) -> str:
+        """What a probe found says little while nobody may or can use the connection."""
         if not self.connection.is_enabled:
             return DISABLED
+        if not self.is_finished:
+            return UNFINISHED
         return self.health.state if self.health else Health.State.NOT_CHECKED
 
     @property
@@ -53,7 +62,9 @@ class Standing:
     @property
     def seen_without_credential(self) -> bool:
         """Healthy is then the server and its card: the credential belongs to agents or users."""
-        return self.state == Health.State.HEALTHY and self.health.reason == NEEDS_AGENT
+        if not self.connection.is_enabled or self.health is None:
+            return False
+        return self.health.state == Health.State.HEALTHY and self.health.reason == NEEDS_AGENT
 
     @property
     def method(self) -> str:

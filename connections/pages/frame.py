@@ -27,7 +27,7 @@ def around(request: HttpRequest, connection: Connection, tab: str = "") -> dict:
         "method_tabs": [tab for tab in method.tabs(connection) if request.access.allows(tab.permission)]
         if method
         else (),
-        "finished": method is None or method.is_finished(connection),
+        "finished": standing.is_finished,
         "given_count": connection.given.count(),
         "may_write": request.access.allows(Permission.CONNECTION_WRITE),
         "may_interact": request.access.allows(Permission.AGENT_INTERACT),

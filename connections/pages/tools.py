@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods
 from connections import probes
 from connections.methods import methods
 from connections.models import Health
-from connections.standing import STATES, Standing, standings
+from connections.standing import STATES, UNFINISHED, Standing, standings
 from portal.projects.access import requires
 from portal.projects.models import Project
 from portal.projects.roles import Permission
@@ -91,7 +91,8 @@ def _test_all(request: HttpRequest, project: Project) -> None:
     for standing in waiting[:AT_ONCE]:
         if time.monotonic() > ends:
             break
-        results.append(probes.test(standing.connection, request.user).state)
+        found = probes.test(standing.connection, request.user).state
+        results.append(found if standing.is_finished else UNFINISHED)
     messages.add_message(request, *_summary(results, len(waiting)))
 
 

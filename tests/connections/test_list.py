@@ -10,6 +10,7 @@ from portal.audit.models import LastUse
 from portal.projects.roles import Role
 from tests import factories
 from tests.connections.pages import page, text_of, words_of
+from tests.consent import making
 
 pytestmark = pytest.mark.django_db
 
@@ -123,12 +124,26 @@ def test_test_all_tests_the_enabled_ones_and_sums_up(browse, ana, project, fake_
 def test_what_cannot_be_tried_without_a_person_is_called_healthy_only_as_far_as_it_was_seen(
     browse, ana, project, fake_agent
 ):
-    factories.make_connection(project, fake_agent().url, "oauth-agent", auth_method="oauth-identity-passthrough")
+    making.make_connection(project, endpoint=fake_agent().url, name="oauth-agent")
     shown = text_of(browse(ana).post(page("tools-test", project), follow=True))
     assert "Tested 1 of 1: 1 healthy." in shown
     assert "Server and card; the credential is not tried" in shown
     one = text_of(browse(ana).get(page("connection", project, "oauth-agent")))
     assert "The credential is not tried: it belongs to agents or users" in one and "0 people connected" in one
+
+
+def test_one_that_is_not_finished_is_not_called_healthy(browse, ana, project, fake_agent):
+    """Its server answers, and yet nobody can use it."""
+    making.make_connection(project, endpoint=fake_agent().url, name="open-agent", settings={"client_id": ""})
+    factories.make_connection(project, fake_agent().url, "good-agent")
+    client = browse(ana)
+    shown = text_of(client.post(page("tools-test", project), follow=True))
+    assert "Tested 2 of 2: 1 healthy, 1 not finished." in shown
+    assert "2 connections · 1 healthy, 1 not finished" in shown and shown.count("Healthy</span>") == 1
+    assert Health.objects.get(connection__name="open-agent").state == "healthy"
+    assert names(client.get(f"{page('tools', project)}?status=unfinished")) == ["open-agent"]
+    one = text_of(client.get(page("connection", project, "open-agent")))
+    assert "Not finished</span>" in one and "Healthy since" not in one and "Healthy</span>" not in one
 
 
 def test_more_than_twenty_are_tested_in_turns(browse, ana, project, monkeypatch, fake_agent):
