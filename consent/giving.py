@@ -30,7 +30,9 @@ def agents_of(connection: Connection):
 
 
 def spoken_for(agent: Agent, able: set[User]) -> set[User]:
-    """Those of `able` whom the agent may name as its user now."""
+    """Those of `able` whom the agent may name as its user now. The portal's own calls for whoever is signed in."""
+    if agent.is_playground:
+        return able
     permission: SpeakingPermission | None = speaking_of(agent)
     if permission is None:
         return set()
@@ -56,9 +58,13 @@ def _people(connection: Connection, state: str) -> int:
 
 
 def consented(connection: Connection) -> tuple[int, int]:
-    """How many of those who can be asked have consented for every agent that may ask them."""
-    able = set(people_of(connection.project))
-    asked = {(agent.id, user.id) for agent in agents_of(connection) for user in spoken_for(agent, able)}
+    """How many of those who can be asked have consented for every agent that may ask them.
+
+    Nobody has to try the playground: it only counts where no other agent asks.
+    """
+    able, agents = set(people_of(connection.project)), list(agents_of(connection))
+    agents = [agent for agent in agents if not agent.is_playground] or agents
+    asked = {(agent.id, user.id) for agent in agents for user in spoken_for(agent, able)}
     active = Grant.objects.filter(connection=connection, state=Grant.State.ACTIVE)
     missing = asked - set(active.values_list("agent_id", "user_id"))
     people = {user for _, user in asked}
@@ -73,6 +79,8 @@ def hindrances(connection: Connection) -> list[Hindrance]:
     called = calls.last_per_agent(connection)
     found = []
     for agent in agents:
+        if agent.is_playground:
+            continue
         if speaking_of(agent) is None:
             remedy = "An owner can allow it on the agent's page. Until then a call that names a user is refused."
             found.append(Hindrance(agent, f"{agent.name} may not speak for users.", remedy))

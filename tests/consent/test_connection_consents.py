@@ -6,7 +6,7 @@ from django.urls import reverse
 from connections.models import Given
 from consent import flow
 from consent.models import Grant
-from portal.agents import speaking
+from portal.agents import playground, speaking
 from portal.audit import log
 from portal.audit.models import LogRow
 from portal.projects.roles import Role
@@ -108,6 +108,21 @@ class TestOverview:
         shown = self.shown(browse, ana, review)
         assert "release-bot may not speak for users." in shown
         assert "No agent that uses it may speak for anybody yet" in shown
+
+    def test_the_playground_may_speak_and_keeps_nobody_from_counting(
+        self, browse, ana, project, review, release_bot, grant
+    ):
+        own = playground.ensure(project, ana)
+        Given.objects.create(connection=review, agent=own)
+        called(release_bot, review)
+        shown = self.shown(browse, ana, review)
+        assert "No consent link when you expect one?" not in shown and "1 of 2 people" in shown
+
+    def test_where_only_the_playground_asks_it_counts(self, browse, ana, ben, project):
+        tried = making.make_connection(project, playground.ensure(project, ana), name="tried-agent")
+        making.make_grant(tried, playground.of(project), ben)
+        shown = self.shown(browse, ana, tried)
+        assert "1 of 2 people" in shown and "No consent link when you expect one?" not in shown
 
     def test_no_agent_at_all_is_said(self, browse, ana, project):
         alone = making.make_connection(project)

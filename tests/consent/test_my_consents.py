@@ -10,6 +10,7 @@ from connections.methods.base import Caller
 from connections.models import Given
 from consent import flow
 from consent.models import Block, ConsentRequest, Grant
+from portal.agents import playground
 from portal.audit import log
 from portal.audit.events import CALL, Outcome
 from portal.audit.models import LogRow
@@ -157,6 +158,11 @@ class TestConnect:
         client = browse(ben)
         assert "stranger-bot" not in text_of(client.get(MINE))
         assert connect(client, review, stranger).status_code == 404
+
+    def test_the_playground_needs_no_permission_of_an_owner(self, browse, ana, ben, project):
+        making.make_connection(project, playground.ensure(project, ana), name="tried-agent")
+        shown = text_of(browse(ben).get(MINE))
+        assert "through tried-agent" in shown and "an owner has to allow it" not in shown
 
     def test_an_unfinished_or_disabled_connection_is_not_offered(self, browse, ben, project, release_bot):
         making.make_connection(project, release_bot, secret="", name="unfinished")
