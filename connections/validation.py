@@ -11,7 +11,10 @@ from connections.methods import methods
 from connections.models import Connection, Health, Watch
 from connections.standing import Standing
 from connections.troubleshooting import Entry, entry
+from portal.audit.events import Outcome
 from portal.audit.readable import readable
+
+REFUSED = (Outcome.REFUSED_BY_ENDPOINT, Outcome.NOT_PERMITTED)
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,27 @@ def _called(standing: Standing, newest: Call | None) -> Check:
     if newest and newest.row.agent_name:
         person = f" for {readable(newest.row.on_behalf_of_name)}" if newest.row.on_behalf_of_name else ""
         hint = f"By {readable(newest.row.agent_name)}{person}"
+    if newest and newest.outcome in REFUSED:
+        return Check("Called by an agent; the last call was refused", "warning", hint, newest.row.time)
     return Check("Called by an agent", "done", hint, standing.last_used)
 
 
 def _credential(standing: Standing) -> Check:
+    """Refused only by a 401 or 403; an endpoint that gave no answer, or another one, has not judged it."""
     health, problem = standing.health, standing.problem
-    if health is None or health.state == Health.State.NOT_CHECKED or standing.seen_without_credential:
-        return Check("Credential accepted", "open", _words(problem) or "Not tested yet")
-    if health.state == Health.State.FAILING:
-        return Check("Credential accepted", "failed", _words(problem), health.checked_at)
-    if problem:
-        return Check("Credential accepted", "warning", _words(problem), health.checked_at)
-    return Check("Credential accepted", "done", "", health.checked_at)
+    if health and health.state == Health.State.FAILING and health.status in (401, 403):
+        return Check("Credential refused", "failed", _words(problem), health.checked_at)
+    if not _needs_credential(standing.connection):
+        return Check("No credential needed", "done")
+    if health is None or health.status is None:
+        return Check("Credential not tried", "open", _words(problem) or "Not tested yet")
+    if health.state != Health.State.HEALTHY:
+        return Check("Credential not proven", "open", _words(problem), health.checked_at)
+    return Check("Credential accepted", "warning" if problem else "done", _words(problem), health.checked_at)
+
+
+def _needs_credential(connection: Connection) -> bool:
+    return connection.auth_method not in methods() or methods()[connection.auth_method].needs_credential
 
 
 def _words(problem: Entry | None) -> str:

@@ -171,6 +171,8 @@ class AuthMethod:
     goals: ClassVar[Sequence[Goal]] = ()
     settings_form: ClassVar[type[SettingsForm]] = SettingsForm
     secret_fields: ClassVar[Sequence[SecretField]] = ()
+    # False where a call goes without a credential.
+    needs_credential: ClassVar[bool] = True
     guidance_template: ClassVar[str | None] = None
     # True where `renew` tries the former value of a secret while it is kept (`connections.secrets.formerly`).
     keeps_former: ClassVar[bool] = False

@@ -8,6 +8,7 @@ class Unauthenticated(AuthMethod):
     label = "Unauthenticated access"
     description = "Use this only when the A2A endpoint doesn't require authentication."
     foundry_auth_type = "None"
+    needs_credential = False
     goals = (Goal("Connect to an A2A endpoint that doesn't require authentication", 4),)
 
     def credential(self, connection, caller: Caller) -> Credential:

@@ -75,6 +75,35 @@ class TestOverview:
         LastUse.objects.create(subject=saved.id, at=timezone.now())
         shown = words_of(client.get(page("connection", project, saved.name)))
         assert "6 of 6 done" in shown and "By support-bot for Ben Okafor" in shown
+        record_call(saved, agent, Outcome.REFUSED_BY_ENDPOINT)
+        shown = words_of(client.get(page("connection", project, saved.name)))
+        assert "5 of 6 done" in shown and "Called by an agent; the last call was refused" in shown
+
+    @pytest.mark.parametrize(
+        ("health", "label"),
+        [
+            ({"state": "healthy", "status": 200}, "Credential accepted"),
+            ({"state": "failing", "status": 401, "reason": "endpoint_refused_401"}, "Credential refused"),
+            ({"state": "failing", "status": 403, "reason": "endpoint_refused_403"}, "Credential refused"),
+            ({"state": "failing", "status": None, "reason": "endpoint_timeout"}, "Credential not tried"),
+            ({"state": "failing", "status": 404, "reason": "endpoint_not_found"}, "Credential not proven"),
+            ({"state": "not_checked", "status": 200, "reason": "credential_not_proven"}, "Credential not proven"),
+            ({"state": "healthy", "status": None, "reason": "test_needs_agent"}, "Credential not tried"),
+        ],
+    )
+    def test_validate_says_what_is_known_of_the_credential(self, browse, ana, project, saved, health, label):
+        Health.objects.create(connection=saved, checked_at=timezone.now(), **health)
+        validate = words_of(browse(ana).get(page("connection", project, saved.name))).partition("Validate")[2]
+        labels = {"Credential accepted", "Credential refused", "Credential not tried", "Credential not proven"}
+        assert {one for one in labels if one in validate} == {label}
+
+    def test_an_endpoint_without_authentication_needs_none_until_it_asks(self, browse, ana, project):
+        plain = factories.make_connection(project, name="weather", credential=None)
+        url = page("connection", project, plain.name)
+        assert "No credential needed" in words_of(browse(ana).get(url))
+        Health.objects.create(connection=plain, state="failing", reason="endpoint_refused_401", status=401)
+        shown = words_of(browse(ana).get(url))
+        assert "Credential refused" in shown and "No credential needed" not in shown
 
     def test_an_endpoint_that_does_not_answer_is_not_reachable(self, browse, ana, project):
         factories.make_connection(project, "http://127.0.0.1:9/a2a", "gone-agent")
