@@ -1,7 +1,7 @@
 """How a connection stands, in the few words of a list or a heading."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from connections.methods import methods
 from connections.models import Connection, Health, Secret
-from connections.trial import NEEDS_AGENT
+from connections.trial import FORMER_VALUE, NEEDS_AGENT
 from connections.troubleshooting import Entry, entry
 from portal.audit.models import LastUse
 from portal.projects.models import Project
@@ -49,6 +49,18 @@ class Standing:
     @property
     def label(self) -> str:
         return STATES[self.state]
+
+    @property
+    def tone(self) -> str:
+        """What its badge looks like: healthy on a former value ends by itself."""
+        return "warning" if self.lives_until else self.state
+
+    @cached_property
+    def lives_until(self) -> datetime | None:
+        """When a former value ends that the endpoint accepts instead of the new one."""
+        if self.state != Health.State.HEALTHY or self.health.reason != FORMER_VALUE:
+            return None
+        return min((one.former_until for one in self.connection.secrets.all() if one.has_former), default=None)
 
     @property
     def is_failing(self) -> bool:

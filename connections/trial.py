@@ -27,6 +27,8 @@ DONE, FAILED, OPEN = "done", "failed", "open"
 UNDECIDED = frozenset({"consent_required", "test_needs_agent", "credential_not_proven"})
 # The credential belongs to agents or users, so the portal alone can't try it: what is seen is the server and its card.
 NEEDS_AGENT = "test_needs_agent"
+# The endpoint refused the new value and accepted the one that it replaced.
+FORMER_VALUE = "former_value_used"
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ class Trial:
     @property
     def reason(self) -> str:
         """What the page should say beside the state: what failed, else what somebody should look after."""
-        return self.code or ("former_value_used" if self.took_former else self.card_code)
+        return self.code or (FORMER_VALUE if self.took_former else self.card_code)
 
     @property
     def state(self) -> Health.State:

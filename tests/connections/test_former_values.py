@@ -93,6 +93,17 @@ def test_the_test_after_a_replacement_says_that_only_the_former_value_works(brow
     assert Connection.objects.get().health.state == "healthy"
 
 
+def test_that_only_the_former_value_works_is_a_warning_with_its_end(browse, ana, saved):
+    client = browse(ana)
+    client.get(replace(lambda _: client, ana, saved, keep_former="24").url)
+    for address in (page("tools", saved.project), page("connection", saved.project, saved.name)):
+        answer = client.get(address)
+        assert "Only the former value is accepted, until" in words_of(answer)
+        assert 'class="badge" data-status="warning"' in text_of(answer)
+    Secret.objects.update(former_until=timezone.now())
+    assert "Only the former value" not in words_of(client.get(page("tools", saved.project)))
+
+
 def test_a_change_of_the_address_clears_it_as_well(browse, ana, saved, fake_agent):
     """T01."""
     replace(browse, ana, saved, keep_former="24")
