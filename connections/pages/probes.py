@@ -64,6 +64,7 @@ def probing(connection: Connection, lately: timedelta) -> dict:
         "watch": watch,
         "how_often": probed_how_often(connection),
         "is_watched": plan.is_watched(connection),
+        "due": _due(watch),
         "is_late": _is_late(connection, watch),
         "without_credential": watch is not None and watch.reason == NEEDS_AGENT,
         "given_by_people": _given_by_people(connection),
@@ -73,6 +74,14 @@ def probing(connection: Connection, lately: timedelta) -> dict:
 
 def probed_how_often(connection: Connection) -> str:
     return how_often(plan.interval_of(connection) // timedelta(minutes=1))
+
+
+def _due(watch: Watch | None) -> str:
+    """Of a probe that is too near to be told as a time."""
+    now = timezone.now()
+    if watch is None or watch.due_at > now + timedelta(minutes=1):
+        return ""
+    return "due now" if watch.due_at <= now else "within a minute"
 
 
 def _is_late(connection: Connection, watch: Watch | None) -> bool:

@@ -131,6 +131,13 @@ class TestThePages:
         words = words_of(browse(ana).get(page("connection", project, watched.name)))
         assert "so this status is old" in words and "Failing" not in words
 
+    @pytest.mark.parametrize(
+        ("seconds", "words"), [(-90, "Next: due now"), (30, "Next: within a minute"), (270, "Next: in 4 minutes")]
+    )
+    def test_when_the_next_one_is_due_reads_as_what_comes(self, browse, ana, project, watched, seconds, words):
+        Watch.objects.create(connection=watched, host="x", due_at=timezone.now() + timedelta(seconds=seconds))
+        assert words in words_of(browse(ana).get(page("connection-probes", project, watched.name)))
+
     def test_how_often_is_set_beside_the_limits(self, browse, ana, project, watched):
         address = page("connection-settings", project, watched.name)
         assert "The portal's own: every 5 minutes" in words_of(browse(ana).get(address))
