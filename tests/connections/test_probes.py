@@ -408,7 +408,7 @@ class TestWhatIsKept:
             seen.extend(row.kind for row in rows())
             raise CredentialUnavailable("secret_missing")
 
-        monkeypatch.setattr("connections.secrets.opened", opening)
+        monkeypatch.setattr("connections.secrets.openers", opening)
         probes.test(connection_to(project, "https://10.1.2.3"), ana)
         assert seen == ["attempt"]
 

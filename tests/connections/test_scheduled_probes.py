@@ -438,7 +438,7 @@ class TestTheLog:
             assert not database.in_atomic_block
             raise CredentialUnavailable("secret_missing")
 
-        monkeypatch.setattr("connections.secrets.opened", opening)
+        monkeypatch.setattr("connections.secrets.openers", opening)
         connected(project, served[1])
         probe_all()
         assert seen == ["connection.watched"]
