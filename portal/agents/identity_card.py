@@ -42,10 +42,6 @@ class IdentityCard:
         return [name for name in self.shared_by if name != self.agent.name]
 
     @property
-    def hosts(self) -> list[str]:
-        return sorted({use.host for use in self.uses})
-
-    @property
     def assign(self) -> str:
         return what_to_assign(self.own, self.uses) if self.own and self.own.is_set_up else ""
 

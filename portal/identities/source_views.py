@@ -47,6 +47,7 @@ def _switching(project: Project, source: IdentitySource, kind: Source) -> dict:
         "rows": now,
         "has_blueprint": bool(source.blueprint),
         "is_to_entra": kind == Source.ENTRA,
+        "was_used": project.identities.filter(source=kind).exclude(client_id="").exists(),
     }
 
 

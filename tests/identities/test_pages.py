@@ -123,12 +123,15 @@ def test_another_source_is_taken_after_a_question_that_names_what_it_changes(bro
     question = client.post(f"{LIST}source/", {"kind": "entra"})
     assert not IdentitySource.objects.exists()
     text = text_of(question)
-    assert "Roles do not move with it" in text
+    assert "an endpoint answers 403 unless its owner has assigned the role" in text
+    assert "keep the roles they had" not in text
     assert "hr-agent at hr.contoso.example, as the agent that calls" in text
     assert "contoso-support-AgentIdentity, now of support-bot" in text
     answer = client.post(f"{LIST}source/", {"kind": "entra", "confirmed": "yes"})
     assert answer["location"] == f"{LIST}blueprint/"
     assert IdentitySource.objects.get().kind == Source.ENTRA
+    back = text_of(client.post(f"{LIST}source/", {"kind": "portal"}))
+    assert "The identities that were used before keep the roles they had." in back
 
 
 def test_a_source_that_is_none_is_refused(browse, mia, project):

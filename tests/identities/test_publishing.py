@@ -44,8 +44,8 @@ def test_the_page_shows_the_identity_now_and_after_publishing_and_what_answers_4
     )
     assert f"After publishing An identity of its own {OWN} Not created yet" in text
     assert (
-        "Roles do not move with it. After publishing, hr-agent answers 403 until the owner of hr.contoso.example "
-        "assigns the role to the new identity." in text
+        "Roles do not move with it. After publishing, hr-agent answers 403 unless its owner has assigned the role to "
+        "the new identity." in text
     )
     assert PUBLISH not in page.content.decode()
     assert not Identity.objects.filter(kind="agent").exists()
@@ -72,7 +72,7 @@ def test_publishing_and_taking_it_back_say_which_identity_is_used_from_then_on(b
     assert client.get(PUBLISH).status_code == 302
 
     question = text_of(client.get(TAKE_BACK))
-    assert "After taking it back, hr-agent answers 403 until the owner of hr.contoso.example" in question
+    assert "The shared identity keeps the roles it had. If hr-agent answers 403, its owner has not" in question
     assert f"Principal ID (object ID): {shared.principal_id}" in question
     page = text_of(client.post(TAKE_BACK, follow=True))
     assert "support-bot acts as contoso-support-AgentIdentity again" in page
