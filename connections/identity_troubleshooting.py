@@ -86,7 +86,7 @@ _ADMINISTRATOR = rows(
         "It accepted the token, but the identity has no role there. Roles do not carry over when an agent is "
         "published, and a new role assignment takes up to 10 minutes to propagate.",
         "Assign the role to the identity that the agent uses now: its own when it is published, else the one shared "
-        "by the project. The Identities page shows its principal id.",
+        "by the project. The Identities page shows its principal ID.",
     ),
     (
         "entra_token_refused",

@@ -14,7 +14,7 @@ from demo.roles import Principal, Role
 
 FOLDER = Path(__file__).with_name("templates")
 STYLE = FOLDER / "roles.css"
-NO_PRINCIPAL = "A principal id looks like 1f0c3f8e-6a52-4d0b-9a3e-2f5b7c9d1e40. What came has another form."
+NO_PRINCIPAL = "A principal ID looks like 1f0c3f8e-6a52-4d0b-9a3e-2f5b7c9d1e40. What came has another form."
 FROM_ELSEWHERE = "The form came from another site, so nothing was changed."
 
 
@@ -34,7 +34,7 @@ class RolePages:
         ]
 
     async def _show(self, _: Request) -> Response:
-        held = [self._row("held", principal) for principal in self._role.holders()]
+        held = [self._row("held" if one.name else "never_asked", one) for one in self._role.holders()]
         refused = [self._row("refused", principal) for principal in self._role.refused]
         rows = {"held": "".join(held) or filled(FOLDER / "nobody.html"), "refused": "".join(refused)}
         texts = {"agent": self._agent, "role": self._role.name, "action": self._at}

@@ -8,6 +8,7 @@ from pathlib import Path
 from launcher.private import write_private
 
 LATELY = 5
+NAMELESS = "No name in its token"
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,12 @@ class Role:
         return [Principal(*pair) for pair in self.assignments.of(self.name).items()]
 
     def admits(self, principal: Principal) -> bool:
-        """Whether it has the role; one that has not is remembered for the page."""
-        if principal.id in self.assignments.of(self.name):
+        """Whether it has the role; the page shows who asked, with the role or without."""
+        held = self.assignments.of(self.name)
+        if principal.id in held:
+            # Assigned before it asked, by its id alone.
+            if not held[principal.id]:
+                self.assign(Principal(principal.id, principal.name or NAMELESS))
             return True
         self._forget(principal)
         self.refused.appendleft(principal)

@@ -81,6 +81,17 @@ def test_a_role_is_assigned_and_taken_away_on_the_page_and_counts_at_the_next_ca
     assert staff.post("/hr", staff.token()).status_code == 403
 
 
+@pytest.mark.parametrize("name", ["contoso-support-AgentIdentity", ""])
+def test_an_id_that_never_asked_is_doubted_until_it_asks(staff, name):
+    staff.fill_in(assign=PRINCIPAL)
+    doubt = "No identity with this ID has asked here yet. Is it the principal ID, not the client ID?"
+    assert doubt in httpx.get(f"{staff.origin}/hr/roles").text
+    staff.post("/hr", staff.issuer.token(audiences.HR, name=name))
+    page = httpx.get(f"{staff.origin}/hr/roles").text
+    assert doubt not in page
+    assert (name or "No name in its token") in page
+
+
 def test_each_agent_has_an_audience_and_a_role_of_its_own(staff):
     staff.fill_in(assign=PRINCIPAL)
     assert staff.post("/payroll", staff.token()).json()["error_description"] == "The token is for another audience"
@@ -118,7 +129,7 @@ def test_another_sites_form_changes_nothing(staff, headers):
 def test_what_is_no_principal_id_is_not_kept(staff, entered):
     answer = staff.fill_in(assign=entered)
     assert answer.status_code == 400
-    assert "A principal id looks like" in answer.text
+    assert "A principal ID looks like" in answer.text
     assert not staff.file.exists()
 
 

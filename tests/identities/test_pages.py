@@ -40,8 +40,10 @@ def test_the_list_says_of_each_identity_who_uses_it_and_how_it_is(browse, ben, a
     publishing.publish(bot, ana)
     text = text_of(browse(ben).get(LIST))
     shared, own = roster.shared_by_agents(project), publishing.own_of(bot)
-    assert f"contoso-support-AgentIdentity Agent identity shared by the project release-bot {shared.client_id}" in text
-    assert f"contoso-support-support-bot-AgentIdentity Agent identity support-bot {own.client_id} Ready" in text
+    assert (
+        f"contoso-support-AgentIdentity Agent identity shared by the project release-bot {shared.principal_id}" in text
+    )
+    assert f"contoso-support-support-bot-AgentIdentity Agent identity support-bot {own.principal_id} Ready" in text
     assert "Project managed identity release-bot , support-bot" in text
     assert "This portal's own issuer" in text
 

@@ -55,7 +55,12 @@ def test_the_question_shows_both_identities_with_their_ids_before_anything_chang
     page = browse(mia).get(PUBLISH)
     own, shared = publishing.own_of(bot), roster.shared_by_agents(bot.project)
     text = text_of(page)
-    for shown in (shared.client_id, own.client_id, own.principal_id, "Please assign the role that hr.contoso.example"):
+    for shown in (
+        shared.principal_id,
+        own.client_id,
+        own.principal_id,
+        "Please assign the role that hr.contoso.example",
+    ):
         assert shown in text
     assert not published(bot)
     assert publishing.identity_of(bot) == shared
@@ -67,7 +72,7 @@ def test_publishing_and_taking_it_back_say_which_identity_is_used_from_then_on(b
     page = text_of(client.post(PUBLISH, follow=True))
     assert f"support-bot is published. It acts as {OWN} from its next call on." in page
     assert "support-bot Published" in page
-    assert f"Now An identity of its own {OWN} Only support-bot uses it Client ID {own.client_id}" in page
+    assert f"Now An identity of its own {OWN} Only support-bot uses it Principal ID {own.principal_id}" in page
     assert published(bot)
     assert client.get(PUBLISH).status_code == 302
 
@@ -76,7 +81,7 @@ def test_publishing_and_taking_it_back_say_which_identity_is_used_from_then_on(b
     assert f"Principal ID (object ID): {shared.principal_id}" in question
     page = text_of(client.post(TAKE_BACK, follow=True))
     assert "support-bot acts as contoso-support-AgentIdentity again" in page
-    assert f"After publishing An identity of its own {OWN} Client ID {own.client_id}" in page
+    assert f"After publishing An identity of its own {OWN} Principal ID {own.principal_id}" in page
     assert not published(bot)
     assert list(LogRow.objects.filter(event__startswith="agent.").order_by("id").values_list("event", flat=True)) == [
         "agent.registered",

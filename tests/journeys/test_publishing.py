@@ -25,7 +25,7 @@ def test_an_administrator_publishes_an_agent_and_takes_it_back(site, person):
     ana = person("ana")
     _open_the_agent(ana)
     expect(ana.get_by_text("Not published")).to_be_visible()
-    shared_id = _client_id_now(ana, SHARED)
+    shared_id = _principal_id_now(ana, SHARED)
     assert f"Asked by {SHARED}" in _answer_of_hr(site)
 
     ana.get_by_role("link", name="What publishing changes").click()
@@ -34,12 +34,12 @@ def test_an_administrator_publishes_an_agent_and_takes_it_back(site, person):
     expect(question).to_contain_text("Roles do not move with it")
     expect(question).to_contain_text(shared_id)
     own_id = _ids_in(question)[1]
-    expect(ana.get_by_text(f"Client ID (application ID): {own_id}")).to_be_visible()
+    expect(ana.get_by_text(f"Principal ID (object ID): {own_id}")).to_be_visible()
     ana.get_by_role("button", name="Publish").click()
 
     expect(ana.get_by_text(f"It acts as {OWN} from its next call on.")).to_be_visible()
     expect(ana.get_by_text("Published", exact=True)).to_be_visible()
-    assert _client_id_now(ana, OWN) == own_id
+    assert _principal_id_now(ana, OWN) == own_id
     assert "10 minutes" in _answer_of_hr(site)
     _the_list_says_so(ana, own_id)
     _assign_the_role(ana, site)
@@ -51,7 +51,7 @@ def test_an_administrator_publishes_an_agent_and_takes_it_back(site, person):
     expect(_then(ana)).to_contain_text(shared_id)
     ana.get_by_role("button", name="Take back").click()
     expect(ana.get_by_text(f"support-bot acts as {SHARED} again")).to_be_visible()
-    assert _client_id_now(ana, SHARED) == shared_id
+    assert _principal_id_now(ana, SHARED) == shared_id
     assert f"Asked by {SHARED}" in _answer_of_hr(site)
     assert _ids_in(_identity(ana)) == [shared_id, own_id]
 
@@ -91,10 +91,10 @@ def _then(page: Page):
 
 
 def _ids_in(part) -> list[str]:
-    return re.findall(r"Client ID\s+([0-9a-f-]{36})", part.inner_text())
+    return re.findall(r"Principal ID\s+([0-9a-f-]{36})", part.inner_text())
 
 
-def _client_id_now(page: Page, name: str) -> str:
+def _principal_id_now(page: Page, name: str) -> str:
     """The first of the two identities in the card is the present one."""
     now = _then(page).locator("> div").first
     expect(now).to_contain_text("Now")
