@@ -307,6 +307,7 @@ def test_check_shows_what_the_token_says_and_not_the_token_and_is_logged(browse,
     page = browse(mia).post(at(shared, "check/"), {"audience": HR})
     text = text_of(page)
     assert f"A token for {HR} is there" in text
+    assert "Roles do not stand in this token; the endpoint looks them up by sub" in text
     for claim in (shared.principal_id, shared.client_id, "http://localhost:8000/identities"):
         assert claim in text
     token = tokens.access_token(shared, HR, []).value.reveal()
@@ -314,6 +315,18 @@ def test_check_shows_what_the_token_says_and_not_the_token_and_is_logged(browse,
     rows = LogRow.objects.filter(event="identity.checked").order_by("id")
     assert [(row.kind, row.outcome) for row in rows] == [("attempt", "in_progress"), ("outcome", "succeeded")]
     assert json.loads(rows[0].details) == {"identity": shared.name, "audience": HR}
+
+
+def test_roles_are_looked_for_in_a_token_of_entra(browse, mia, shared, hr, monkeypatch):
+    setting_up.enter_ids(shared, CLIENT, PRINCIPAL, mia)
+
+    def jwt(identity, audience):
+        return tokens.Obtained(tokens.vault.Secret("e30.e30.c2ln"), timezone.now() + timedelta(minutes=5))
+
+    monkeypatch.setitem(tokens.SOURCES, "entra", jwt)
+    monkeypatch.setattr(checking, "claims_of", lambda token: [checking.Claim("roles", "HR.Read")])
+    text = text_of(browse(mia).post(at(shared, "check/"), {"audience": HR}))
+    assert "roles appear under roles once they are assigned" in text and "looks them up" not in text
 
 
 def test_check_takes_only_listed_audiences(browse, mia, project, hr):
