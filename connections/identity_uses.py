@@ -38,4 +38,5 @@ def _use(connection: Connection, everybody: frozenset[UUID]) -> Use:
         connection.settings.get("audience", ""),
         method_of(connection).acts_as_agent,
         everybody if connection.given_to_all else given,
+        connection.addresses(),
     )

@@ -58,10 +58,24 @@ def edit_audience(request: HttpRequest, audience: UUID) -> HttpResponse:
     found = get_object_or_404(Audience, pk=audience)
     form = AudienceForm(request.POST or None, audience=found)
     if form.is_valid():
+        stopped = uses.cut_off(found, form.cleaned_data["origins"])
+        if stopped and request.POST.get("confirmed") != "yes":
+            return render(request, "identities/portal/taking_away.html", _taking_away(found, form, stopped))
         audiences.change(found, by=request.user, **form.cleaned_data)
         messages.success(request, f"{found.name} is changed. An origin that was taken off the list gets no token.")
         return redirect("portal-identities")
     return _audience_form(request, form, f"Edit {found.name}", "The audience was not changed.", found)
+
+
+def _taking_away(found: Audience, form: AudienceForm, stopped: list[uses.Use]) -> dict:
+    """The question carries what was entered."""
+    kept = form.cleaned_data["origins"]
+    return {
+        "audience": found,
+        "gone": [origin for origin in found.origins if origin not in kept],
+        "what_stops": _what_stops(stopped),
+        "entered": {"origins": "\n".join(kept), "description": form.cleaned_data["description"]},
+    }
 
 
 def _audience_form(request: HttpRequest, form, title: str, refusal: str, found: Audience | None = None) -> HttpResponse:
@@ -80,7 +94,7 @@ def remove_audience(request: HttpRequest, audience: UUID) -> HttpResponse:
     context = {
         "title": f"Remove {found.name}?",
         "consequences": [
-            _what_stops(found),
+            _what_stops(uses.of_audience(found)),
             "No token is made for it any more. One that an endpoint has already got works there until it ends.",
         ],
         "action_label": "Remove",
@@ -90,8 +104,8 @@ def remove_audience(request: HttpRequest, audience: UUID) -> HttpResponse:
     return render(request, "confirm.html", context)
 
 
-def _what_stops(audience: Audience) -> str:
-    names = [f"{use.connection} of {use.project}" for use in uses.of_audience(audience)]
+def _what_stops(used: list[uses.Use]) -> str:
+    names = [f"{use.connection} of {use.project}" for use in used]
     if not names:
         return "No connection uses it."
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -52,14 +52,27 @@ class OriginsField(forms.CharField):
 
     def clean(self, value: Any) -> list[str]:
         lines = [line.strip() for line in super().clean(value).splitlines() if line.strip()]
-        return list(dict.fromkeys(_origin(line) for line in lines))
+        return list(dict.fromkeys(_origins(lines)))
+
+
+def _origins(lines: list[str]) -> list[str]:
+    """Raises ValidationError with all that is wrong, a sentence for each line."""
+    found, wrong = [], []
+    for line in lines:
+        try:
+            found.append(_origin(line))
+        except ValidationError as error:
+            wrong.append(error)
+    if wrong:
+        raise ValidationError(wrong)
+    return found
 
 
 def _origin(line: str) -> str:
     if "*" in line:
         raise ValidationError(
-            "An origin with * would let a project send the organisation's tokens to hosts that nobody has looked at. "
-            "List each origin by name."
+            f"{readable(line)[:100]}: An origin with * would let a project send the organisation's tokens to hosts "
+            "that nobody has looked at. List each origin by name."
         )
     try:
         return audiences.origin_of(line)

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from portal.identities import audiences
 from portal.identities.models import Audience, Identity
+from portal.outbound.errors import OutboundError
 from portal.projects.models import Project
 
 
@@ -15,7 +17,8 @@ from portal.projects.models import Project
 class Use:
     """A connection whose calls carry a token of an identity: the calling agent's, or the project's.
 
-    `agents` are those that may call it; `host` is the endpoint's, as people read it.
+    `agents` are those that may call it; `host` is the endpoint's, as people read it; `addresses` are all those that
+    the token is sent to.
     """
 
     connection: str
@@ -25,6 +28,12 @@ class Use:
     audience: str
     as_agent: bool
     agents: frozenset[UUID]
+    addresses: tuple[str, ...]
+
+    @property
+    def origins(self) -> set[str]:
+        """Where the token goes, as audiences list it."""
+        return {origin for address in self.addresses if (origin := _origin(address))}
 
 
 OfProject = Callable[[Project], Sequence[Use]]
@@ -42,6 +51,12 @@ def of_project(project: Project) -> list[Use]:
 
 def of_audience(audience: Audience) -> list[Use]:
     return [use for _, ask in _sources for use in ask(audience.name)]
+
+
+def cut_off(audience: Audience, origins: Sequence[str]) -> list[Use]:
+    """Those that get no token any more once the audience is listed for these origins only."""
+    gone = set(audience.origins) - set(origins)
+    return [use for use in of_audience(audience) if gone & use.origins]
 
 
 def of_agent(project: Project, agent: UUID) -> list[Use]:
@@ -66,3 +81,11 @@ def agents_of(identity: Identity, agents: Sequence | None = None) -> list:
     if identity.kind == Identity.Kind.AGENT:
         return [agent for agent in agents if agent.is_published and agent.id == identity.agent_id]
     return list(agents)
+
+
+def _origin(address: str) -> str:
+    """Empty for an address that is not called at all at present."""
+    try:
+        return audiences.origin_of(address)
+    except OutboundError:
+        return ""

@@ -60,6 +60,12 @@ def test_an_audience_that_can_not_be_listed_says_why_and_keeps_what_was_typed(br
     assert not Audience.objects.exists()
 
 
+def test_every_wrong_origin_is_reported(browse, ana):
+    answer = text_of(browse(ana).post(NEW, HR | {"origins": "ftp://x\nhttps://fine.example\nhttps://*.example"}))
+    assert "ftp://x: The address must begin with https://" in answer
+    assert "https://*.example: An origin with * would let" in answer
+
+
 def test_an_audience_is_listed_once(browse, ana):
     browse(ana).post(NEW, HR)
     assert "is listed already" in text_of(browse(ana).post(NEW, HR))
@@ -68,12 +74,22 @@ def test_an_audience_is_listed_once(browse, ana):
 def test_an_audience_is_edited_and_removed_with_what_stops(browse, ana, project, acting):
     audience = audiences.enter("api://contoso-hr", ["https://hr.contoso.example"], "", ana)
     factories.make_connection(
-        project, name="hr-agent", auth_method="as-agent", credential=None, settings={"audience": audience.name}
-    )
+        project, "https://hr.contoso.example/a2a", name="hr-agent", auth_method="as-agent", credential=None,
+        settings={"audience": audience.name},
+    )  # fmt: skip
     client, page = browse(ana), f"{PORTAL}audiences/{audience.id}/"
     assert "1 connection" in text_of(client.get(PORTAL))
     assert "https://hr.contoso.example" in client.get(page).content.decode()
-    client.post(page, {"name": "api://other", "origins": "https://pay.contoso.example"})
+    client.post(page, {"origins": "https://hr.contoso.example\nhttps://pay.contoso.example"})
+    taken = {"name": "api://other", "origins": "https://pay.contoso.example", "description": "Pay"}
+    question = client.post(page, taken)
+    assert "no longer sent to: https://hr.contoso.example The next call gets an error through: hr-agent of" in text_of(
+        question
+    )
+    assert 'name="description" value="Pay"' in question.content.decode()
+    audience.refresh_from_db()
+    assert len(audience.origins) == 2
+    client.post(page, taken | {"confirmed": "yes"})
     audience.refresh_from_db()
     assert (audience.name, audience.origins) == ("api://contoso-hr", ["https://pay.contoso.example"])
     assert event() == "audience.changed"
