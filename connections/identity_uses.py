@@ -1,13 +1,13 @@
 """Which connections act as an identity, told to the storey below. See `portal.identities.uses`."""
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.urls import reverse
 
 from connections.methods import method_of, methods
 from connections.models import Connection
-from connections.offering import host_of
 from portal.identities.uses import Use
 from portal.projects.models import Project
 
@@ -34,9 +34,13 @@ def _use(connection: Connection, everybody: frozenset[UUID]) -> Use:
         connection.name,
         connection.project.name,
         reverse("connection", args=[connection.project.name, connection.name]),
-        host_of(connection),
+        _host_and_port(connection),
         connection.settings.get("audience", ""),
         method_of(connection).acts_as_agent,
         everybody if connection.given_to_all else given,
         connection.addresses(),
     )
+
+
+def _host_and_port(connection: Connection) -> str:
+    return urlsplit(connection.endpoint).netloc.rpartition("@")[2]

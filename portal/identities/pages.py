@@ -115,7 +115,7 @@ def what_to_assign(identity: Identity, used: list[Use]) -> str:
 
 
 def _endpoints(used: list[Use]) -> str:
-    return " and ".join(sorted({use.host for use in used})) or "the endpoint"
+    return " and ".join(sorted({f"{use.connection} ({use.host})" for use in used})) or "the endpoint"
 
 
 def portal_owners() -> list[User]:

@@ -17,8 +17,8 @@ from portal.projects.models import Project
 class Use:
     """A connection whose calls carry a token of an identity: the calling agent's, or the project's.
 
-    `agents` are those that may call it; `host` is the endpoint's, as people read it; `addresses` are all those that
-    the token is sent to.
+    `agents` are those that may call it; `host` is the endpoint's, with its port, as people read it; `addresses` are
+    all those that the token is sent to.
     """
 
     connection: str

@@ -50,7 +50,7 @@ def test_the_list_says_of_each_identity_who_uses_it_and_how_it_is(browse, ben, a
 
 def test_one_identity_shows_its_ids_and_what_an_endpoints_owner_assigns(browse, ben, project, bot, acting):
     factories.make_connection(
-        project, "https://hr.contoso.example/a2a", name="hr-agent", given_to=bot, auth_method="as-agent",
+        project, "https://hr.contoso.example:8443/a2a", name="hr-agent", given_to=bot, auth_method="as-agent",
         settings={"audience": HR}, credential=None,
     )  # fmt: skip
     shared = roster.shared_by_agents(project)
@@ -58,7 +58,7 @@ def test_one_identity_shows_its_ids_and_what_an_endpoints_owner_assigns(browse, 
     text = text_of(page)
     for shown in (shared.client_id, shared.principal_id, shared.tenant, "http://localhost:8000/identities"):
         assert shown in text
-    assert "Please assign the role that hr.contoso.example needs to this identity" in text
+    assert "Please assign the role that hr-agent (hr.contoso.example:8443) needs to this identity" in text
     assert f"Audience: {HR}" in text
     assert 'href="/projects/contoso-support/tools/hr-agent/"' in page.content.decode()
     assert "Check" not in text

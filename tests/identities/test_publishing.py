@@ -59,7 +59,7 @@ def test_the_question_shows_both_identities_with_their_ids_before_anything_chang
         shared.principal_id,
         own.client_id,
         own.principal_id,
-        "Please assign the role that hr.contoso.example",
+        "Please assign the role that hr-agent (hr.contoso.example)",
     ):
         assert shown in text
     assert not published(bot)
