@@ -83,9 +83,8 @@ def take_back(request: HttpRequest, project: str) -> HttpResponse:
 @require_safe
 @owner_only
 def list_keys(request: HttpRequest) -> HttpResponse:
-    keys = signing_keys.current()
-    context = {"keys": keys, "issuer": issuer.issuer(), "jwks_uri": issuer.metadata()["jwks_uri"]}
-    context |= {"ready_at": keys.waiting.made_at + signing_keys.PUBLISHED_AHEAD, "days": settings.SIGNING_KEY_DAYS}
+    context = {"keys": signing_keys.current(), "issuer": issuer.issuer(), "jwks_uri": issuer.metadata()["jwks_uri"]}
+    context |= {"days": settings.SIGNING_KEY_DAYS}
     return render(request, "identities/portal/keys.html", frame("keys") | context)
 
 

@@ -5,7 +5,7 @@ check the tokens of the last one until they have ended. So a rotation breaks no 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
@@ -42,6 +42,15 @@ class Keys:
     waiting: SigningKey
     ended: tuple[SigningKey, ...]
 
+    @property
+    def ready_at(self) -> datetime:
+        """When every endpoint knows the waiting key."""
+        return self.waiting.made_at + PUBLISHED_AHEAD
+
+    @property
+    def may_rotate(self) -> bool:
+        return self.ready_at <= timezone.now()
+
 
 def current() -> Keys:
     """Made the first time somebody asks."""
@@ -68,9 +77,8 @@ def rotate(by: log.Actor) -> None:
     with changes.announced():
         _lock()
         keys = current()
-        ready = keys.waiting.made_at + PUBLISHED_AHEAD
-        if ready > timezone.now():
-            raise TooSoon(ready)
+        if not keys.may_rotate:
+            raise TooSoon(keys.ready_at)
         keys.signing.ended_at = keys.waiting.signs_from = timezone.now()
         keys.signing.save(update_fields=["ended_at"])
         keys.waiting.save(update_fields=["signs_from"])

@@ -147,7 +147,9 @@ def test_the_keys_page_shows_which_signs_and_waits_and_no_private_part(browse, a
     keys = signing_keys.current()
     text = text_of(page)
     assert f"{keys.signing.kid} Just now Just now Signs" in text
-    assert f"{keys.waiting.kid} Just now From in 59 minutes Waits" in text
+    assert f"{keys.waiting.kid} Just now In 59 minutes Waits" in text
+    assert "Rotate Can be rotated in 59 minutes" in text
+    assert f"{PORTAL}keys/rotate/" not in page.content.decode()
     assert "http://localhost:8000/identities/jwks.json" in text
     assert all(key.private not in page.content.decode() for key in SigningKey.objects.all())
 
@@ -158,6 +160,7 @@ def test_a_key_is_rotated_after_a_question_and_not_too_soon(browse, ana):
     early = text_of(client.post(f"{PORTAL}keys/rotate/", follow=True))
     assert "The key was not rotated." in early and "Rotate it in 59 minutes." in early
     SigningKey.objects.update(made_at=timezone.now() - timedelta(hours=2))
+    assert f"{PORTAL}keys/rotate/" in client.get(f"{PORTAL}keys/").content.decode()
     page = text_of(client.post(f"{PORTAL}keys/rotate/", follow=True))
     assert f"{before.signing.kid} Today" in page and "Still published" in page
     assert signing_keys.current().signing.kid == before.waiting.kid
