@@ -16,6 +16,11 @@ class Source(models.TextChoices):
     PORTAL = "portal", "This portal's own issuer"
     ENTRA = "entra", "Microsoft Entra"
 
+    @property
+    def within(self) -> str:
+        """The label within a sentence."""
+        return self.label if self is Source.ENTRA else "this portal's own issuer"
+
 
 class Proof(models.TextChoices):
     """How Microsoft Entra is convinced. The last two use what the portal's host is, so its owner allots them."""

@@ -133,6 +133,7 @@ def test_another_source_is_taken_after_a_question_that_names_what_it_changes(bro
     assert answer["location"] == f"{LIST}blueprint/"
     assert IdentitySource.objects.get().kind == Source.ENTRA
     back = text_of(client.post(f"{LIST}source/", {"kind": "portal"}))
+    assert "Take identities from this portal's own issuer?" in back
     assert "The identities that were used before keep the roles they had." in back
 
 
@@ -149,6 +150,7 @@ def test_the_blueprint_page_shows_the_commands_with_the_projects_names(browse, m
         "contoso-support-Blueprint",
         "sponsors@odata.bind",
         "addPassword",
+        "The last step adds a client secret;",
         BLUEPRINT,
     ):
         assert part in page
