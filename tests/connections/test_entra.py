@@ -101,6 +101,13 @@ class TestTheForm:
 
 
 class TestEditing:
+    def test_what_to_ask_for_stands_beside_other_audiences_too(self, browse, ana, project, endpoint, listed):
+        origin = audiences.origin_of(endpoint.url)
+        filled = form(endpoint.url, **{"settings-audience": "api://other"})
+        shown = words_of(browse(ana).post(page("connection-new-a2a", project), filled))
+        assert f"This audience is not listed for {origin}. Ask Ana Ruiz to list it:" in shown
+        assert f"Please list the audience api://other for {origin}." in shown
+
     def test_the_audience_is_there_when_the_connection_is_edited(self, browse, ana, project, connected):
         """Foundry's users report that theirs is lost (new-foundry-portal #59)."""
         connected()
