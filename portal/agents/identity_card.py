@@ -59,9 +59,3 @@ def of(agent: Agent) -> IdentityCard:
     kept = agent.identities.filter(source=shared.source, kind=Identity.Kind.AGENT).first()
     own = publishing.own_of(agent) if kept or agent.is_published else None
     return IdentityCard(agent, shared, own, uses.of_agent(agent.project, agent.id))
-
-
-def with_own(agent: Agent) -> IdentityCard:
-    """Makes the row of the agent's own identity, so that roles can be assigned to it before it is used."""
-    publishing.own_of(agent)
-    return of(agent)

@@ -22,6 +22,16 @@ def own_of(agent: Agent, source: Source | None = None) -> Identity:
     return roster.own_of_agent(agent.project, agent.id, agent.name, source)
 
 
+def make_own(agent: Agent, by: User) -> Identity:
+    """Before it is used, so that roles can be assigned to it."""
+    with changes.announced():
+        is_new = not agent.identities.filter(source=roster.source_of(agent.project).kind).exists()
+        own = own_of(agent)
+        if is_new:
+            _log(events.AGENT_IDENTITY_MADE, agent, own, by)
+    return own
+
+
 def publish(agent: Agent, by: User) -> Identity:
     """The agent's own identity, used from the next call on; publishing twice is no error."""
     with changes.announced():

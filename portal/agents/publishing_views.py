@@ -3,7 +3,8 @@
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
 
 from portal.agents import identity_card, publishing
 from portal.agents.models import Agent
@@ -35,10 +36,21 @@ def publish(request: HttpRequest, project: Project, agent: str) -> HttpResponse:
             _tell(request, found)
             return redirect("agent", project.name, found.name)
     source = roster.source_of(project)
-    card = identity_card.with_own(found)
-    steps = making.of_agent_identity(source, card.own.name) if card.is_of_entra else []
+    card = identity_card.of(found)
+    steps = making.of_agent_identity(source, card.own_name) if card.is_of_entra else []
     context = {"project": project, "agent": found, "card": card, "form": form, "steps": steps, "source": source}
     return render(request, "agents/publish.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@requires(Permission.AGENT_PUBLISH)
+def make_identity(request: HttpRequest, project: Project, agent: str) -> HttpResponse:
+    found = agent_of(project, agent)
+    # Whoever administers the tenant makes those of Entra.
+    if not found.is_published and not identity_card.of(found).is_of_entra:
+        own = publishing.make_own(found, request.user)
+        messages.success(request, f"{own.name} is made. {found.name} acts as it once it is published.")
+    return redirect(reverse("agent-publish", args=[project.name, found.name]) + "#assign")
 
 
 def _publish(agent: Agent, form: PublishForm, by: User) -> None:

@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{_AGENT}enable/", views.enable, name="agent-enable"),
     path(f"{_AGENT}delete/", views.delete, name="agent-delete"),
     path(f"{_AGENT}publish/", publishing_views.publish, name="agent-publish"),
+    path(f"{_AGENT}publish/identity/", publishing_views.make_identity, name="agent-make-identity"),
     path(f"{_AGENT}take-back-publishing/", publishing_views.take_back, name="agent-unpublish"),
     path(f"{_AGENT}keys/", key_views.agent_keys, name="agent-keys"),
     path(f"{_AGENT}keys/new/", key_views.make_key, name="agent-key-new"),

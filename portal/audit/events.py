@@ -83,6 +83,7 @@ AGENT_PUBLISHED = Event("agent.published", "Agent published", "{who} published {
 AGENT_UNPUBLISHED = Event(
     "agent.unpublished", "Publishing taken back", "{who} took back the publishing of {agent}; it now acts as {identity}"
 )
+AGENT_IDENTITY_MADE = Event("agent.identity_made", "Identity made", "{who} made the identity {identity} for {agent}")
 KEY_MADE = Event("agent.key_made", "Agent key made", "{who} made the key {key} for {agent}")
 KEY_REVOKED = Event("agent.key_revoked", "Agent key revoked", "{who} revoked the key {key} of {agent}")
 SPEAKING_ALLOWED = Event("agent.speaking_allowed", "Speaking allowed", "{who} allowed {agent} to speak for users")

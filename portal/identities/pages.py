@@ -62,7 +62,7 @@ def explained(code: str) -> reasons.Explanation:
 def rows_of(project: Project) -> list[IdentityRow]:
     """The identities of the present source: shared, the project's, then those of agents by name.
 
-    One that was only named, for the page that asks whether to publish, is left out.
+    An agent's own that has no ids and that nobody uses is left out.
     """
     kind = Source(roster.source_of(project).kind)
     roster.shared_by_agents(project, kind)

@@ -13,7 +13,7 @@ from tests.agents.test_pages import AGENTS, text_of
 from tests.identities.conftest import BLUEPRINT, CLIENT, PRINCIPAL
 
 BOT = f"{AGENTS}support-bot/"
-PUBLISH, TAKE_BACK = f"{BOT}publish/", f"{BOT}take-back-publishing/"
+PUBLISH, MAKE, TAKE_BACK = f"{BOT}publish/", f"{BOT}publish/identity/", f"{BOT}take-back-publishing/"
 OWN = "contoso-support-support-bot-AgentIdentity"
 
 
@@ -52,7 +52,13 @@ def test_the_page_shows_the_identity_now_and_after_publishing_and_what_answers_4
 
 
 def test_the_question_shows_both_identities_with_their_ids_before_anything_changes(browse, mia, bot, hr_agent):
-    page = browse(mia).get(PUBLISH)
+    client = browse(mia)
+    assert "Nothing yet: publishing makes" in text_of(client.get(PUBLISH))
+    assert not Identity.objects.filter(kind="agent").exists()
+    page = client.post(MAKE, follow=True)
+    assert LogRow.objects.latest("id").event == "agent.identity_made"
+    client.post(MAKE)
+    assert LogRow.objects.filter(event="agent.identity_made").count() == 1
     own, shared = publishing.own_of(bot), roster.shared_by_agents(bot.project)
     text = text_of(page)
     for shown in (
@@ -94,7 +100,7 @@ def test_publishing_and_taking_it_back_say_which_identity_is_used_from_then_on(b
 @pytest.mark.parametrize("role", [Role.AI_USER, Role.READER, Role.CONTRIBUTOR, Role.ACCOUNT_OWNER])
 def test_who_may_not_publish_is_told_who_can_give_the_role(browse, project, bot, role):
     client = browse(factories.make_member(project, role))
-    for page in (PUBLISH, TAKE_BACK):
+    for page in (PUBLISH, MAKE, TAKE_BACK):
         answer = client.post(page)
         assert answer.status_code == 403
         assert "Azure AI Project Manager" in text_of(answer)
@@ -111,6 +117,11 @@ def test_with_entra_the_question_shows_the_commands_and_takes_the_ids(browse, mi
     assert published(bot)
     assert publishing.identity_of(bot).client_id == CLIENT
     assert "Waits" not in text_of(client.get(AGENTS))
+
+
+def test_an_identity_of_entra_is_not_made_by_the_portal(browse, mia, bot, of_entra):
+    browse(mia).post(MAKE)
+    assert not Identity.objects.filter(kind="agent").exists()
 
 
 def test_without_ids_the_agent_waits_and_every_page_says_so(browse, mia, bot, of_entra):
@@ -157,7 +168,7 @@ def test_deleting_an_agent_says_that_its_identity_stays_in_entra(browse, ana, mi
 
 
 def test_an_agent_of_another_project_can_not_be_published(browse, ana, eve, bot):
-    for page in (PUBLISH, TAKE_BACK):
+    for page in (PUBLISH, MAKE, TAKE_BACK):
         assert browse(eve).post(page).status_code == 404
         assert browse(ana).post(page.replace("contoso-support", "fabrikam")).status_code == 404
     assert not published(bot)

@@ -30,9 +30,11 @@ def test_an_administrator_publishes_an_agent_and_takes_it_back(site, person):
 
     ana.get_by_role("link", name="What publishing changes").click()
     expect(ana.get_by_role("heading", name="Publish support-bot?")).to_be_visible()
+    ana.get_by_role("button", name="Make the identity now").click()
     question = _identity(ana)
     expect(question).to_contain_text("Roles do not move with it")
     expect(question).to_contain_text(shared_id)
+    expect(question).not_to_contain_text("Not created yet")
     own_id = _ids_in(question)[1]
     expect(ana.get_by_text(f"Principal ID (object ID): {own_id}")).to_be_visible()
     ana.get_by_role("button", name="Publish").click()
