@@ -59,6 +59,12 @@ def test_a_call_is_told_whole_from_either_of_its_rows(browse, dev, ben, project)
         assert "No secret, message text or token is stored in the log." in text
 
 
+def test_the_answer_of_the_endpoint_and_what_the_agent_was_sent_are_told_apart(browse, dev, project):
+    row = call(project, Outcome.REFUSED_BY_ENDPOINT, status=403, bytes_in=310, bytes_out=1179)
+    text = text_of(browse(dev).get(f"{LOG}{row.uid}/"))
+    assert "Endpoint's answer 403 Sent to the agent 1,179 bytes" in text
+
+
 def test_a_known_reason_is_explained_with_who_must_act(browse, dev, project):
     row = call(project, Outcome.REFUSED_BY_ENDPOINT, reason="endpoint_refused_403", status=403)
     text = text_of(browse(dev).get(f"{LOG}{row.uid}/"))
