@@ -81,14 +81,6 @@ _ADMINISTRATOR = rows(
         "Choose the audience that the endpoint's documentation names, or ask the owner of this portal to list it.",
     ),
     (
-        "entra_endpoint_403",
-        "The endpoint does not let the identity in",
-        "It accepted the token, but the identity has no role there. Roles do not carry over when an agent is "
-        "published, and a new role assignment takes up to 10 minutes to propagate.",
-        "Assign the role to the identity that the agent uses now: its own when it is published, else the one shared "
-        "by the project. The Identities page shows its principal ID.",
-    ),
-    (
         "entra_token_refused",
         "The endpoint does not accept the token",
         "The audience is not the one that the endpoint expects, or the endpoint does not trust the token's issuer "
@@ -273,6 +265,18 @@ _PORTAL_OWNER = rows(
     ),
 )
 
+_ENDPOINT_OWNER = rows(
+    Who.ENDPOINT_OWNER,
+    (
+        "entra_endpoint_403",
+        "The endpoint does not let the identity in",
+        "It accepted the token, but the identity has no role there. Roles do not carry over when an agent is "
+        "published, and a new role assignment takes up to 10 minutes to propagate.",
+        "Assign the role to the identity that the agent uses now: its own when it is published, else the one shared "
+        "by the project. The Identities page shows its principal ID.",
+    ),
+)
+
 _PROVIDER = rows(
     Who.PROVIDER,
     (
@@ -290,4 +294,4 @@ _PROVIDER = rows(
     ),
 )
 
-ENTRIES = [*_ADMINISTRATOR, *_TENANT_ADMINISTRATOR, *_PORTAL_OWNER, *_PROVIDER]
+ENTRIES = [*_ADMINISTRATOR, *_TENANT_ADMINISTRATOR, *_PORTAL_OWNER, *_ENDPOINT_OWNER, *_PROVIDER]

@@ -103,7 +103,7 @@ _PAGE = [
         "The identity doesn't have the required role assignments on the underlying service.",
         "Assign the required roles to the agent identity or project managed identity on the underlying service, and "
         "then try again.",
-        Who.ADMINISTRATOR,
+        Who.ENDPOINT_OWNER,
     ),
     Entry(
         "user_without_access",
@@ -500,6 +500,12 @@ _CALLER = rows(
         "Make a new key on the agent's page.",
     ),
     (
+        "user_missing",
+        "The request names no user",
+        "This connection acts for each person, so the agent must say for whom it calls.",
+        "Send the header x-ms-user-identity with the user's e-mail address or id.",
+    ),
+    (
         "not_json",
         "The request is not JSON",
         "Its body can't be parsed as JSON.",
@@ -659,12 +665,6 @@ _ACCESS = [
             "The agent may not speak for users",
             "The request names a user, and no owner has allowed this agent to say for whom it calls.",
             "An owner can allow it on the agent's page. Otherwise send the request without x-ms-user-identity.",
-        ),
-        (
-            "user_missing",
-            "The request names no user",
-            "This connection acts for each person, so the agent must say for whom it calls.",
-            "Send the header x-ms-user-identity with the user's e-mail address or id.",
         ),
         (
             "user_unknown",

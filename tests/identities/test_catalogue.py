@@ -38,3 +38,8 @@ def test_whoever_administers_the_tenant_is_named():
 
 def test_a_missing_role_says_how_long_an_assignment_takes():
     assert "up to 10 minutes" in entry("entra_endpoint_403").cause
+
+
+def test_whoever_can_do_what_is_told_is_named():
+    assert entry("entra_endpoint_403").who == entry("entra_role_missing").who == Who.ENDPOINT_OWNER
+    assert entry("user_missing").who == Who.AGENT_OWNER
