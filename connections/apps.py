@@ -18,6 +18,7 @@ class ConnectionsConfig(AppConfig):
         from connections import measures as own_measures  # noqa: PLC0415
         from connections.agent_panel import GivenConnections  # noqa: PLC0415
         from portal import measures, sealed  # noqa: PLC0415
+        from portal.access_log import shown  # noqa: PLC0415
         from portal.agents import panels  # noqa: PLC0415
         from portal.audit import reasons  # noqa: PLC0415
         from portal.identities import uses  # noqa: PLC0415
@@ -26,6 +27,7 @@ class ConnectionsConfig(AppConfig):
         panels.register(GivenConnections())
         troubleshooting.add(identity_troubleshooting.ENTRIES)
         reasons.register(explaining.explain)
+        shown.register_method_labels(explaining.method_label)
         found.register(finding.connections)
         sealed.register(*secrets.columns())
         measures.register(own_measures.of_connections)

@@ -145,7 +145,7 @@ class Call:
             return
         try:
             credential = await self._credential(admitted)
-            self._journal.used = credential.used
+            self._journal.used, self._journal.acted_as = credential.used, credential.acted_as
             self._exchange.passed("credential")
             self._gateway.streams.carries_credential(True)
             seen = await self._forward(admitted, credential, body)

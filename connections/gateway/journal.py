@@ -39,6 +39,8 @@ class Journal:
         self.asked: Asked | None = None
         self.status: int | None = None
         self.used: tuple[UUID, ...] = ()
+        # As which identity, where the method has one: an agent's is another once it is published.
+        self.acted_as = ""
         # What the second credential was, where the endpoint refused the first.
         self.renewed = ""
 
@@ -65,7 +67,7 @@ class Journal:
             "bytes_out": self._exchange.bytes_out,
             "status": self.status,
             "reason": reason,
-            "details": {"credential": self.renewed} if self.renewed else None,
+            "details": self._details(),
         }
         if self._attempt:
             row, self._attempt = log.outcome_of(self._attempt, outcome, **measured), None
@@ -83,6 +85,10 @@ class Journal:
         seconds = time.monotonic() - self._began
         metrics.call_ended(outcome.value, self.connection.auth_method if self.connection else "", kind, seconds, reason)
         return seconds
+
+    def _details(self) -> dict[str, str]:
+        known = {"acted_as": self.acted_as, "credential": self.renewed}
+        return {name: value for name, value in known.items() if value}
 
     def _note(self, event: Event, outcome: Outcome, more: dict) -> None:
         self._gateway.committer.outcome(log.row_of(event, self._actor(), outcome=outcome, **self._columns(), **more))

@@ -40,11 +40,13 @@ class Credential:
     """What goes on the wire: header name and value pairs, added last and each exactly once (T06).
 
     `described` says in a few words what it is, for the log ("x-api-key, set 3 September"); never the value.
+    `acted_as` names the identity that the endpoint sees, for the log too; "" where the method has none.
     `generation` tells a method that renews which of its tokens was refused; `used` are ids whose last use this is.
     """
 
     headers: tuple[tuple[str, Plaintext], ...] = ()
     described: str = ""
+    acted_as: str = ""
     generation: int = 0
     used: tuple[UUID, ...] = ()
 

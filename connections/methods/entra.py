@@ -191,6 +191,7 @@ def _credential(identity: Identity, token: tokens.AccessToken) -> Credential:
     return Credential(
         (("Authorization", vault.Secret(f"Bearer {token.value.reveal()}")),),
         described=f"Token of {identity.name} for {token.audience}",
+        acted_as=f"{identity.name}, principal {identity.principal_id}" if identity.principal_id else identity.name,
         generation=token.generation,
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from portal import vault
-from portal.access_log.shown import Line, facts_of, is_call, label_of, line_of, sentence_of
+from portal.access_log.shown import Line, facts_of, is_call, label_of, line_of, method_label, sentence_of
 from portal.agents.models import AgentKey
 from portal.audit import log, reasons
 from portal.audit.models import LogKey, LogRow
@@ -80,7 +80,7 @@ class Opened:
 
     @property
     def auth_method(self) -> str:
-        return readable(self.attempt.auth_method)
+        return method_label(self.attempt.auth_method)
 
     @property
     def request_id(self) -> str:

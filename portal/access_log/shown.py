@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -14,6 +15,18 @@ from portal.audit.readable import readable
 from portal.projects.models import Project
 
 ELLIPSIS = "…"
+_method_labels: list[Callable[[str], str]] = []
+
+
+def register_method_labels(label: Callable[[str], str]) -> None:
+    """An upper storey knows the authentication methods; `label` gives a slug's name, or ""."""
+    if label not in _method_labels:
+        _method_labels.append(label)
+
+
+def method_label(slug: str) -> str:
+    """The name of an authentication method; one that is no longer installed reads as its slug."""
+    return next(filter(None, (label(slug) for label in _method_labels)), readable(slug))
 
 
 @dataclass(frozen=True)
@@ -112,7 +125,11 @@ def details_of(row: LogRow) -> dict:
 
 def facts_of(row: LogRow) -> list[tuple[str, str]]:
     """Label and value of each detail, in words."""
-    return [(readable(name).replace("_", " ").capitalize(), _value(value)) for name, value in details_of(row).items()]
+    return [(readable(name).replace("_", " ").capitalize(), _said(name, it)) for name, it in details_of(row).items()]
+
+
+def _said(name: str, value: object) -> str:
+    return method_label(value) if name == "method" and isinstance(value, str) else _value(value)
 
 
 def _value(value: object) -> str:

@@ -32,7 +32,7 @@ def act(project, who: str = "Ana Ruiz", event=events.AGENT_REGISTERED, hours_ago
 
 def call(project, outcome: Outcome | None = Outcome.SUCCEEDED, hours_ago: float = 0, **columns) -> LogRow:
     """An attempt, and its outcome where there is one; returns the attempt's row."""
-    told = ("reason", "status", "duration", "bytes_in", "bytes_out")
+    told = ("reason", "status", "duration", "bytes_in", "bytes_out", "details")
     ended = {name: columns.pop(name) for name in told if name in columns}
     columns.setdefault("method", "SendMessage")
     row = log.attempt_of(log.Actor("agent_key", uuid.uuid4(), "web"), project=project, **columns)

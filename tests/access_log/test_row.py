@@ -65,6 +65,19 @@ def test_the_answer_of_the_endpoint_and_what_the_agent_was_sent_are_told_apart(b
     assert "Endpoint's answer 403 Sent to the agent 1,179 bytes" in text
 
 
+def test_the_method_has_its_name_and_a_row_says_as_which_identity_a_call_was_made(browse, dev, project):
+    acted_as = "support-bot-AgentIdentity, principal 5f3c"
+    slug = "microsoft-entra-agent-identity"
+    row = call(project, auth_method=slug, details={"acted_as": acted_as})
+    text = text_of(browse(dev).get(f"{LOG}{row.uid}/"))
+    assert "Authentication Microsoft Entra - agent identity" in text and slug not in text
+    assert f"Acted as {acted_as}" in text
+    changed = act(project, details={"method": slug})
+    assert "Method Microsoft Entra - agent identity" in text_of(browse(dev).get(f"{LOG}{changed.uid}/"))
+    gone = call(project, auth_method="of-an-older-version")
+    assert "Authentication of-an-older-version" in text_of(browse(dev).get(f"{LOG}{gone.uid}/"))
+
+
 def test_a_known_reason_is_explained_with_who_must_act(browse, dev, project):
     row = call(project, Outcome.REFUSED_BY_ENDPOINT, reason="endpoint_refused_403", status=403)
     text = text_of(browse(dev).get(f"{LOG}{row.uid}/"))

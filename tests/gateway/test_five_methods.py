@@ -4,6 +4,7 @@ The endpoints accept nothing but what the method must bring: a stored header, a 
 a library verifies by the JWKS, a living token of an authorization server, or nothing at all.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -252,7 +253,9 @@ def test_roles_do_not_carry_over_and_the_answer_says_so(entra_line):
     answer = line.post(rpc(), headers=V1)
     assert code_of(answer) == "entra_endpoint_403"
     assert "10 minutes" in answer.json()["error"]["message"]
-    assert rows_of(answer.headers["x-request-id"])[1].outcome == "refused_by_endpoint"
+    ended = rows_of(answer.headers["x-request-id"])[1]
+    assert ended.outcome == "refused_by_endpoint"
+    assert json.loads(ended.details) == {"acted_as": f"{own.name}, principal {own.principal_id}"}
 
     endpoint.role.assign(Principal(own.principal_id))
     assert code_of(line.post(rpc(), headers=V1)) is None
