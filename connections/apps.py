@@ -22,13 +22,14 @@ class ConnectionsConfig(AppConfig):
         from portal.agents import panels  # noqa: PLC0415
         from portal.audit import reasons  # noqa: PLC0415
         from portal.identities import uses  # noqa: PLC0415
-        from portal.search import found  # noqa: PLC0415
+        from portal.search import found, requests  # noqa: PLC0415
 
         panels.register(GivenConnections())
         troubleshooting.add(identity_troubleshooting.ENTRIES)
         reasons.register(explaining.explain)
         shown.register_method_labels(explaining.method_label)
         found.register(finding.connections)
+        requests.register(finding.page_of)
         sealed.register(*secrets.columns())
         measures.register(own_measures.of_connections)
         uses.register(identity_uses.of_project, identity_uses.of_audience)

@@ -1,5 +1,7 @@
 """Connections in the search of the banner."""
 
+from uuid import UUID
+
 from django.urls import reverse
 
 from connections.models import Connection
@@ -22,3 +24,10 @@ def connections(user: User, words: str) -> list[Found]:
         )
         for row in rows.order_by("name")[:MOST]
     ]
+
+
+def page_of(user: User, connection: UUID) -> str:
+    """The address of a connection's page, for whoever may open it."""
+    row = Connection.objects.filter(id=connection, project__in=projects_with(user, Permission.CONNECTION_READ))
+    found = row.select_related("project").first()
+    return reverse("connection", args=[found.project.name, found.name]) if found else ""

@@ -5,7 +5,10 @@ the connection learn how it ended and what to do; another person's request is as
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -20,17 +23,27 @@ from portal.projects.roles import Permission
 from portal.users import User
 
 REQUEST_ID = re.compile(r"req_[0-9a-f]{20}")
+# Gives the address of a connection's page, "" for whom may not open it.
+Leader = Callable[[User, UUID], str]
+_leaders: list[Leader] = []
+
+
+def register(leader: Leader) -> None:
+    if leader not in _leaders:
+        _leaders.append(leader)
 
 
 @dataclass(frozen=True)
 class Traced:
-    """`log_url` only for those who may open the log."""
+    """`began` as lists of calls show it; each address only for those who may open the page."""
 
     sentence: str
     line: Line
+    began: datetime
     outcome: str
     explanation: Explanation | None
     log_url: str = ""
+    connection_url: str = ""
 
     @property
     def outcome_label(self) -> str:
@@ -47,13 +60,20 @@ def traced(user: User, request_id: str) -> list[Traced]:
     """What the request did, one for each call or act; the outcome of a call stands for its attempt."""
     rows = LogRow.objects.filter(request_id=request_id).order_by("id")[:100]
     ended = {row.call_id: row for row in rows if row.kind == LogRow.Kind.OUTCOME}
-    told = [ended.get(row.call_id, row) if row.call_id else row for row in rows if row.kind != LogRow.Kind.OUTCOME]
-    return [_traced(user, row) for row in told if _concerns(user, row)]
+    began = [row for row in rows if row.kind != LogRow.Kind.OUTCOME]
+    told = [(row, ended.get(row.call_id, row) if row.call_id else row) for row in began]
+    return [_traced(user, first, last) for first, last in told if _concerns(user, last)]
 
 
-def _traced(user: User, row: LogRow) -> Traced:
-    explanation = reasons.explain(row.reason) if row.reason else None
-    return Traced(sentence_of(row), Line(row, ""), row.outcome, explanation, _log_url(user, row))
+def _traced(user: User, first: LogRow, last: LogRow) -> Traced:
+    explanation = reasons.explain(last.reason) if last.reason else None
+    urls = _log_url(user, first), _connection_url(user, first)
+    return Traced(sentence_of(last), Line(last, ""), first.time, last.outcome, explanation, *urls)
+
+
+def _connection_url(user: User, row: LogRow) -> str:
+    urls = (leader(user, row.connection_id) for leader in _leaders) if row.connection_id else ()
+    return next(filter(None, urls), "")
 
 
 def _concerns(user: User, row: LogRow) -> bool:
@@ -69,11 +89,10 @@ def _concerns(user: User, row: LogRow) -> bool:
 
 def _log_url(user: User, row: LogRow) -> str:
     project = _project_of(row)
-    first = LogRow.objects.filter(call_id=row.call_id).order_by("id").first() if row.call_id else row
     if access_of(user, None).allows(Permission.LOG_READ):
-        return reverse("portal-access-log-row", args=[first.uid])
+        return reverse("portal-access-log-row", args=[row.uid])
     if project and access_of(user, project).allows(Permission.LOG_READ):
-        return reverse("access-log-row", args=[project.name, first.uid])
+        return reverse("access-log-row", args=[project.name, row.uid])
     return ""
 
 

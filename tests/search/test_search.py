@@ -2,10 +2,12 @@
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from portal.audit import log
 from portal.audit.context import new_request_id
 from portal.audit.events import CALL, CALL_REFUSED, Outcome
+from portal.audit.models import LogRow
 from portal.projects.roles import Role
 from portal.search.requests import id_in
 from tests import factories
@@ -74,6 +76,24 @@ def test_an_auditor_is_led_to_the_row(search, dev, call):
     assert RESOLUTION in shown
     address = shown.partition("Open in the access log")[0].rpartition('href="')[2].partition('"')[0]
     assert address.startswith("/projects/contoso-support/access-log/")
+
+
+def test_the_call_has_its_headline_its_beginning_and_a_way_to_the_connection(search, ana, call):
+    began = LogRow.objects.get(request_id=call[0], kind="attempt").time
+    page = search(ana, call[0])
+    [one] = page.context["traced"]
+    assert one.began == began and f"{timezone.localtime(began):%H:%M:%S}" in words_of(page)
+    assert "The endpoint refused the credential." in words_of(page)
+    assert f'href="{reverse("connection", args=["contoso-support", "ledger-agent"])}">Open ledger-agent' in text_of(
+        page
+    )
+
+
+def test_nobody_is_led_to_a_connection_that_they_may_not_open(search, project, call):
+    person = factories.make_user(name="Olga Roth")
+    log.record(CALL, log.Actor.of(person), request_id=call[0], project=project, connection=call[2])
+    page = text_of(search(person, call[0]))
+    assert "called ledger-agent" in page and "Open ledger-agent" not in page
 
 
 def test_anybody_elses_request_is_as_unknown_as_one_that_never_was(search, eve, project, call):
