@@ -86,11 +86,22 @@ class Reading:
 
     def count(self) -> tuple[int, bool]:
         """(lines that match, whether that is all of them); counts to 10,000, in the newest `LOOK` rows."""
-        sql, values = self._sql(LINES, "DESC", [])
+        count = self._count()
+        return min(count, MOST_COUNTED), count <= MOST_COUNTED and self._end_of_look(None) is None
+
+    def place(self, page: Page) -> tuple[int, int] | None:
+        """The page's first and last line, counted from the newest: right while it is within what `count` says."""
+        if not page.lines:
+            return None
+        newer = self._count(("id > %s", page.lines[0].id)) if page.has_newer else 0
+        return newer + 1, newer + len(page.lines)
+
+    def _count(self, *bounds: tuple[str, int]) -> int:
+        """Counts to one more than 10,000, in the newest `LOOK` rows."""
+        sql, values = self._sql(LINES, "DESC", list(bounds))
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM ({sql}) counted", [*values, MOST_COUNTED + 1])  # noqa: S608
-            count = cursor.fetchone()[0]
-        return min(count, MOST_COUNTED), count <= MOST_COUNTED and self._end_of_look(None) is None
+            return cursor.fetchone()[0]
 
     def looked_at(self, columns: str) -> tuple[str, list[Any]]:
         """SQL and values for the newest rows that the indexes find, for whoever counts them another way."""

@@ -68,6 +68,7 @@ def _what_matches(request: HttpRequest, project: Project | None, reading: Readin
         "lines": [line_of(row, project) for row in page.lines],
         "count": count,
         "is_exact": is_exact,
+        "shown": reading.place(page),
         "chart": chart_of(reading),
         **_turning(page),
     }

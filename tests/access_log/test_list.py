@@ -223,6 +223,15 @@ def test_pages_are_turned_by_row_number_so_new_rows_do_not_shift_them(browse, de
     assert "before=" in first.content.decode()
 
 
+def test_a_page_says_which_of_the_rows_it_shows(browse, dev, project, monkeypatch):
+    monkeypatch.setattr(lines, "PAGE", 3)
+    acts = [act(project) for _ in range(8)]
+    client = browse(dev)
+    assert "Rows 1–3 of 9 " in text_of(client.get(LOG))
+    assert "Rows 4–6 of 9 " in text_of(client.get(f"{LOG}?before={acts[6].id}"))
+    assert "Rows 7–9 of 9 " in text_of(client.get(f"{LOG}?before={acts[3].id}"))
+
+
 def test_filters_stay_when_a_page_is_turned(browse, dev, project, monkeypatch):
     monkeypatch.setattr(lines, "PAGE", 2)
     for _ in range(5):
@@ -234,9 +243,9 @@ def test_filters_stay_when_a_page_is_turned(browse, dev, project, monkeypatch):
 def test_rows_are_counted_up_to_a_limit(browse, dev, project, monkeypatch):
     for _ in range(4):
         call(project)
-    assert "5 rows, numbered" in text_of(browse(dev).get(LOG))
+    assert "Rows 1–5 of 5 " in text_of(browse(dev).get(LOG))
     monkeypatch.setattr(lines, "MOST_COUNTED", 3)
-    assert "3+ rows, numbered" in text_of(browse(dev).get(LOG))
+    assert "3+ rows " in text_of(browse(dev).get(LOG))
 
 
 def test_a_look_goes_through_so_many_rows_and_then_asks(browse, dev, project, monkeypatch):
