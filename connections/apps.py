@@ -29,6 +29,7 @@ class ConnectionsConfig(AppConfig):
         reasons.register(explaining.explain)
         shown.register_method_labels(explaining.method_label)
         found.register(finding.connections)
+        found.register(finding.meanings)
         requests.register(finding.page_of)
         sealed.register(*secrets.columns())
         measures.register(own_measures.of_connections)

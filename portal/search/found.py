@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.urls import reverse
 
 from portal.agents.models import Agent
+from portal.identities.models import Identity
 from portal.projects.access import projects_of
 from portal.projects.models import RoleAssignment
 from portal.projects.roles import PERMISSIONS, Permission, Role
@@ -36,10 +38,13 @@ def register(finder: Finder) -> None:
 
 
 def named(user: User, words: str) -> list[Found]:
-    """By name, in the projects where the person may see such things; nothing for a single letter."""
+    """By name, in the projects where the person may see such things; nothing for a single letter.
+
+    Of each sort there are few enough to show: a code that many explanations have is told with all of them.
+    """
     if len(words) < SHORTEST:
         return []
-    return [found for finder in (_projects, _agents, *_finders) for found in finder(user, words)][:MOST]
+    return [found for finder in (_projects, _agents, _identities, *_finders) for found in finder(user, words)]
 
 
 def projects_with(user: User, permission: Permission):
@@ -62,4 +67,20 @@ def _agents(user: User, words: str) -> list[Found]:
             "Agent", row.name, reverse("agent", args=[row.project.name, row.name]), row.project.name, row.display_name
         )
         for row in rows.select_related("project").order_by("name")[:MOST]
+    ]
+
+
+def _identities(user: User, words: str) -> list[Found]:
+    """By name, or by the id that roles are assigned to; for those who may open the Identities page."""
+    rows = Identity.objects.filter(project__in=projects_with(user, Permission.AGENT_READ))
+    rows = rows.filter(Q(name__icontains=words) | Q(principal_id__istartswith=words)).select_related("project")
+    return [
+        Found(
+            "Identity",
+            row.name,
+            reverse("identity", args=[row.project.name, row.id]),
+            row.project.name,
+            row.principal_id,
+        )
+        for row in rows.order_by("name")[:MOST]
     ]

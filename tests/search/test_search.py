@@ -1,18 +1,24 @@
 """The search in the banner: request ids, codes and names; nobody finds what is not theirs to see."""
 
+from pathlib import Path
+
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
+from connections.troubleshooting import CATALOGUE
 from portal.audit import log
 from portal.audit.context import new_request_id
 from portal.audit.events import CALL, CALL_REFUSED, Outcome
 from portal.audit.models import LogRow
+from portal.identities import roster
 from portal.projects.roles import Role
 from portal.search.requests import id_in
 from tests import factories
 from tests.connections.pages import text_of, words_of
 
+DOCS = Path(settings.BASE_DIR, "docs", "troubleshooting.md").read_text()
 pytestmark = pytest.mark.django_db
 REASON = "endpoint_refused_401"
 RESOLUTION = "Regenerate or rotate the credential and update the connection."
@@ -129,6 +135,33 @@ def test_names_are_found_where_the_person_may_see_them(search, ben, eve, call):
     assert reverse("project", args=["contoso-support"]) in text_of(search(ben, "contoso"))
     for words in ("ledger", "support-bot", "contoso-support"):
         assert "Nothing found" in words_of(search(eve, words))
+
+
+def test_a_code_that_curl_prints_leads_to_all_that_it_may_mean(search, ben):
+    shown = text_of(search(ben, "-32053"))
+    codes = {
+        code
+        for code in CATALOGUE
+        if f"`{code}`" in DOCS and "| -32053," in DOCS.partition(f"`{code}`")[2].partition("\n")[0]
+    }
+    assert len(codes) > 10 and all(f'?q={code}"' in shown for code in codes)
+    assert "?q=secret_missing" not in shown
+    assert "Nothing found" in words_of(search(ben, "-32099"))
+
+
+@pytest.mark.parametrize("words", ["The server did not answer in time", "server did not answer in time."])
+def test_a_headline_leads_to_its_explanation(search, ben, words):
+    assert '?q=timeout"' in text_of(search(ben, words))
+
+
+def test_an_identity_is_found_by_name_and_principal_id_by_those_who_may_see_it(search, ben, eve, project):
+    identity = roster.shared_by_agents(project)
+    address = reverse("identity", args=[project.name, identity.id])
+    member = factories.make_member(project, Role.AGENT_CONSUMER, name="Cora Lind")
+    for words in (identity.name, identity.principal_id, identity.principal_id[:8].upper()):
+        assert address in text_of(search(ben, words))
+        for stranger in (eve, member):
+            assert address not in text_of(search(stranger, words))
 
 
 @pytest.mark.parametrize("words", ["", "l", "%", "ab\0cd", "'; DROP TABLE", "x" * 5000])
