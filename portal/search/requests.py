@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from portal.access_log.shown import Line, label_of, sentence_of
@@ -23,6 +24,9 @@ from portal.projects.roles import Permission
 from portal.users import User
 
 REQUEST_ID = re.compile(r"req_[0-9a-f]{20}")
+# At least 8 characters: fewer are the beginning of too many. People leave the ellipsis of what they copied.
+BEGINNING = re.compile(r"(req_[0-9a-f]{4,19})(?:…|\.\.\.)?")
+MOST_ROWS = 100
 # Gives the address of a connection's page, "" for whom may not open it.
 Leader = Callable[[User, UUID], str]
 _leaders: list[Leader] = []
@@ -56,13 +60,30 @@ def id_in(words: str) -> str:
     return match[0] if match else ""
 
 
+def beginning_in(words: str) -> str:
+    """What somebody typed of a request id and nothing else; "" for other words."""
+    match = BEGINNING.fullmatch(words.lower())
+    return match[1] if match else ""
+
+
 def traced(user: User, request_id: str) -> list[Traced]:
-    """What the request did, one for each call or act; the outcome of a call stands for its attempt."""
-    rows = LogRow.objects.filter(request_id=request_id).order_by("id")[:100]
+    """What the request did, one for each call or act; the outcome of a call stands for its attempt.
+
+    Of a beginning, what the newest requests did whose ids begin so.
+    """
+    rows = _rows_of(request_id).order_by("-id")[:MOST_ROWS][::-1]
     ended = {row.call_id: row for row in rows if row.kind == LogRow.Kind.OUTCOME}
     began = [row for row in rows if row.kind != LogRow.Kind.OUTCOME]
     told = [(row, ended.get(row.call_id, row) if row.call_id else row) for row in began]
     return [_traced(user, first, last) for first, last in told if _concerns(user, last)]
+
+
+def _rows_of(request_id: str) -> QuerySet:
+    if REQUEST_ID.fullmatch(request_id):
+        return LogRow.objects.filter(request_id=request_id)
+    # Between two bounds, so that the index serves; "g" comes after every hexadecimal digit.
+    between = LogRow.objects.filter(request_id__gte=request_id, request_id__lt=f"{request_id}g")
+    return between.filter(request_id__startswith=request_id)
 
 
 def _traced(user: User, first: LogRow, last: LogRow) -> Traced:

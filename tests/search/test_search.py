@@ -64,6 +64,15 @@ def test_a_whole_sentence_of_an_error_may_be_pasted(search, ben, call):
     assert RESOLUTION in words_of(search(ben, f"The endpoint refused the credential. (request {call[0].upper()})"))
 
 
+def test_the_beginning_of_a_request_id_is_enough(search, ben, eve, call):
+    for words in (call[0][:8], call[0][:12].upper(), f"{call[0][:12]}…"):
+        assert RESOLUTION in words_of(search(ben, words)) and call[0] in text_of(search(ben, words))
+        assert "No request whose id begins like this concerns you." in words_of(search(eve, words))
+    other = "0" if call[0][8] != "0" else "1"
+    for words in (call[0][:7], call[0][:8] + other):
+        assert "Nothing found" in words_of(search(ben, words))
+
+
 def test_the_owner_of_the_agent_and_those_who_see_the_connection_are_told_and_led_no_further(search, ana, call):
     _, agent, _ = call
     for person in (agent.registered_by, ana):
