@@ -197,3 +197,15 @@ def test_every_page_has_the_search_in_its_banner(browse, ben, project):
 )
 def test_an_id_is_read_out_of_what_was_pasted(words, found):
     assert id_in(words) == found
+
+
+def test_the_frame_keeps_the_project_that_one_searched_from(browse, ben, eve, project):
+    field = f'<input type="hidden" name="in" value="{project.name}">'
+    assert field in text_of(browse(ben).get(reverse("agents", args=[project.name])))
+    within = {"q": "ledger", "in": project.name}
+    assert f"Project: {project.name}" in text_of(browse(ben).get(reverse("search"), within))
+    for page in (
+        browse(eve).get(reverse("search"), within),
+        browse(ben).get(reverse("search"), within | {"in": "a\0"}),
+    ):
+        assert "Project: none chosen" in text_of(page) and field not in text_of(page)
