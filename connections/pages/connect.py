@@ -104,11 +104,24 @@ def _finish(request: HttpRequest, connection: Connection) -> HttpResponse:
 @sensitive_variables()
 def _read_card(request: HttpRequest, project: Project) -> HttpResponse:
     """Comes back with everything typed except secrets, which were used for the card only where that was chosen."""
-    draft, refusal = Entry(project, data=request.POST).draft_for_card()
+    entry = Entry(project, data=request.POST)
+    draft, refusal = entry.draft_for_card()
     seen = look(draft.rehearsed(project, request.user), request.user) if draft else None
-    entry = Entry(project, typed=request.POST, asks_bindings=not (seen and seen.is_usable))
-    entry.suggest(seen.suggestion if seen else None)
+    suggestion = seen.suggestion if seen else None
+    slug = (suggestion.method_slug or "") if suggestion and not _is_chosen(request, entry) else ""
+    entry = Entry(project, typed=request.POST, method=slug, asks_bindings=not (seen and seen.is_usable))
+    entry.suggest(suggestion)
     return _form(request, project, entry, seen, refusal=refusal, typed=True)
+
+
+def _is_chosen(request: HttpRequest, entry: Entry) -> bool:
+    """Whether somebody chose the method or began to fill it in; else it is the first, which the page chose."""
+    is_other = entry.method.slug != next(iter(methods())).slug
+    return is_other or _was_chosen(request) or any(request.POST.get(name) for name in entry.value_names)
+
+
+def _was_chosen(request: HttpRequest) -> bool:
+    return "method_chosen" in request.POST or request.POST.get("action") == "show-fields"
 
 
 @sensitive_variables()
@@ -140,6 +153,7 @@ def _form(
         "look": seen,
         "refusal": refusal,
         "suggested": seen.suggestion.method_slug if seen and seen.suggestion else "",
+        "method_chosen": _was_chosen(request),
         "had_values": typed and any(request.POST.get(name) for name in entry.value_names),
         "methods": list(methods()),
         "goals": goals(),

@@ -147,6 +147,25 @@ class TestReadAgentCard:
         shown = text_of(browse(ana).post(form, sent))
         assert "Suggested: Key-based" in shown and 'value="x-ledger-key"' in shown
 
+    @pytest.mark.parametrize(
+        ("typed", "chosen"),
+        [
+            ({"credential__0__value": ""}, "unauthenticated"),
+            ({}, "key-based"),
+            ({"credential__0__value": "", "method_chosen": "1"}, "key-based"),
+            ({"auth_method": "oauth-identity-passthrough"}, "oauth-identity-passthrough"),
+        ],
+        ids=["nothing chosen", "a value typed", "fields shown", "another chosen"],
+    )
+    def test_the_suggested_method_is_selected_unless_somebody_chose(self, browse, ana, form, fake_agent, typed, chosen):
+        shown = text_of(browse(ana).post(form, key_form(fake_agent().url, action="read-card", **typed)))
+        assert "Suggested: Unauthenticated access" in shown
+        assert f'value="{chosen}" checked data-shown' in shown
+
+    def test_fields_that_were_shown_count_as_a_choice(self, browse, ana, form):
+        shown = text_of(browse(ana).post(form, {"action": "show-fields", "auth_method": "key-based"}))
+        assert '<input type="hidden" name="method_chosen" value="1">' in shown
+
     def test_a_card_that_is_not_there_says_so_and_asks_for_bindings(self, browse, ana, form, hostile):
         shown = text_of(browse(ana).post(form, key_form(hostile.url("html-404"), action="read-card")))
         assert "Not read" in shown and "You can connect without a card." in shown

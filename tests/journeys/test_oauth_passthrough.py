@@ -75,7 +75,6 @@ def test_two_people_consent_and_an_agent_acts_as_each_of_them(site, person):
 def _connect_reviews(page: Page, site) -> None:
     begin_to_connect(page, "octo-reviews", f"{site.endpoint_url}/review")
     page.get_by_label("OAuth identity passthrough").check()
-    page.get_by_role("button", name="Show fields").click()
     _fill_in_what_is_known(page, f"{site.endpoint_url}/provider")
     page.get_by_role("button", name="Connect", exact=True).click()
 
