@@ -23,6 +23,8 @@ from portal.projects.roles import Permission
 # Where the rendered page is cut, and the answer comes in between.
 HERE = "<!-- the answer -->"
 LONGEST_MESSAGE = 8_000
+# What stays in sight when the steps are folded; without any of it they stay open.
+ANSWERS = {"text", "consent", "refused"}
 
 
 class MessageForm(forms.Form):
@@ -69,7 +71,7 @@ def _streamed(request: HttpRequest, connection: Connection, message: Message) ->
     before, after = render_to_string("connections/playground_answer.html", context, request).split(HERE)
     session = Session(app.serving[-1], connection, key, request.user, message)
     # Its form comes last, when it is known how the conversation goes on, and then nothing may ask the database.
-    again = {"csrf_token": get_token(request), "form": MessageForm(auto_id="again_%s")}
+    again = {"csrf_token": get_token(request), "form": MessageForm(auto_id="again_%s"), "answered": False}
     answer = StreamingHttpResponse(_page(before, session, after, again))
     answer["X-Accel-Buffering"] = "no"
     return answer
@@ -78,6 +80,7 @@ def _streamed(request: HttpRequest, connection: Connection, message: Message) ->
 async def _page(before: str, session: Session, after: str, again: dict) -> AsyncIterator[str]:
     yield before
     async for line in session.lines():
+        again["answered"] |= line.kind in ANSWERS and not line.is_progress
         if line.kind == "end":
             again["form"].initial = {"task": line.task, "context": line.context}
         yield render_to_string("connections/parts/playground_line.html", {"line": line, **again})

@@ -22,6 +22,8 @@ STATIONS = {
     "answer": "The first part of the answer is here",
     "end": "The answer is complete",
 }
+# In these states an endpoint says what it is doing; its answer comes after them.
+GOES_ON = {"Submitted", "Working"}
 LONGEST_TEXT = 20_000
 # Parts that wait for the page. A call whose page reads no faster waits too, as for any client, and other calls of the
 # process have their turn in between.
@@ -35,13 +37,14 @@ class Line:
     """What happened `at_ms` milliseconds after the message was sent.
 
     `kind`: "step", "text", "state", "consent" (`link` leads to it), "refused", or "end", with the ids by which the
-    conversation goes on and the request's own id.
+    conversation goes on and the request's own id. A text `is_progress` where the task goes on after it.
     """
 
     kind: str
     words: str
     at_ms: int
     link: str = ""
+    is_progress: bool = False
     task: str = ""
     context: str = ""
     request_id: str = ""
@@ -117,9 +120,10 @@ class Session:
         result = answers.result_of(payload)
         for link in consent_links(result):
             yield self._line("consent", "The endpoint needs your own account.", link=link)
+        state = state_of(result)
         if text := "".join(texts(result))[:LONGEST_TEXT]:
-            yield self._line("text", text)
-        if state := state_of(result):
+            yield Line("text", text, self._at(), is_progress=state in GOES_ON)
+        if state:
             yield self._line("state", state)
 
     def _line(self, kind: str, words: str, link: str = "") -> Line:

@@ -89,6 +89,16 @@ def test_the_answer_and_each_step_are_shown_in_every_dialect(send, ben, connecti
     assert "ledger-secret-value" not in shown
 
 
+def test_the_steps_fold_below_the_answer_at_the_end(send, ben, connection):
+    end = send(ben, connection)[-2:]
+    assert re.search(r'<details class="more how"><summary>How it went, \d+ ms</summary></details>', "".join(end))
+
+
+def test_what_an_endpoint_says_under_way_is_a_step(send, ben, connection):
+    said = re.findall(r'<p class="(\w+)">', "".join(send(ben, connection, text="stream 2")))
+    assert {"said", "step"} <= set(said)
+
+
 def test_the_answer_comes_while_the_endpoint_still_speaks(send, ben, connection):
     pieces = send(ben, connection, text="stream 5")
     assert len(pieces) > 4
