@@ -10,8 +10,11 @@ class ConsentConfig(AppConfig):
         from consent.measures import of_grants  # noqa: PLC0415
         from consent.models import SEALED  # noqa: PLC0415
         from consent.troubleshooting import ENTRIES  # noqa: PLC0415
+        from consent.waiting import to_renew  # noqa: PLC0415
         from portal import measures, sealed  # noqa: PLC0415
+        from portal.projects import waiting  # noqa: PLC0415
 
         troubleshooting.add(ENTRIES)
         sealed.register(*SEALED)
         measures.register(of_grants)
+        waiting.register(to_renew)

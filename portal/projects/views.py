@@ -16,6 +16,7 @@ from portal.projects.forms import ProjectForm, ProjectSettingsForm
 from portal.projects.invitations import open_invitations
 from portal.projects.models import Project, RoleAssignment
 from portal.projects.roles import Permission
+from portal.projects.waiting import waiting
 
 SOON = timedelta(days=14)
 
@@ -47,6 +48,7 @@ def _row(access: Access) -> dict:
         "url": reverse("project", args=[access.project.name]),
         "roles": dict.fromkeys(role.label for role in access.roles),
         "ending": [a for a in access.assignments if a.until and a.until < soon],
+        "waiting": list(waiting(access.user, access.project)),
         "invitations": open_invitations(access.project).count() if access.allows(Permission.ROLE_WRITE) else 0,
     }
 

@@ -99,6 +99,11 @@ class TestTheList:
 
 
 class TestNeedsConsentAgain:
+    def test_home_says_that_it_waits_only_to_the_person_it_is_of(self, browse, ana, ben, review, release_bot):
+        making.make_grant(review, release_bot, ben, state=Grant.State.NEEDS_CONSENT, reason="address_changed")
+        assert f'<a href="{MINE}">1 consent to renew</a>' in text_of(browse(ben).get("/"))
+        assert "to renew" not in text_of(browse(ana).get("/"))
+
     def test_it_says_why_and_review_leads_to_the_question(self, browse, ben, review, release_bot):
         making.make_grant(
             review, release_bot, ben, state=Grant.State.NEEDS_CONSENT, reason="address_changed", account="octo-ben"
