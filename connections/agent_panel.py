@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
 
-from connections.methods import method_of
+from connections.methods import method_of, methods
 from connections.models import Connection, Given
 from portal.agents.models import Agent
 from portal.agents.panels import AgentPanel, Command
@@ -61,10 +61,15 @@ class GivenConnections(AgentPanel):
 
     def what_stops(self, agent: Agent) -> Sequence[str]:
         names = [connection.name for connection in callable_by(agent)]
+        given = [sentence for method in methods() for sentence in method.what_stops_with(agent)]
         if not names:
-            return ()
+            return given
         word = "connection" if len(names) == 1 else "connections"
-        return (f"It can no longer call the {word} {', '.join(names)}. What is stored in them stays.",)
+        return (f"It can no longer call the {word} {', '.join(names)}. What is stored in them stays.", *given)
+
+    def before_deletion(self, agent: Agent, by: User) -> None:
+        for method in methods():
+            method.before_agent_goes(agent, by)
 
 
 def callable_by(agent: Agent):

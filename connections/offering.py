@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 
 from connections import events
+from connections.methods import methods
 from connections.models import Connection, Given
 from connections.watching import plan
 from portal.agents.models import Agent
@@ -55,6 +56,9 @@ def enable(connection: Connection, by: User) -> None:
 def delete(connection: Connection, by: User) -> None:
     """Destroys the connection and its values; the log keeps its rows."""
     with changes.announced():
+        for method in methods():
+            # Also one that the connection had formerly: what was given then may still stand.
+            method.before_deletion(connection, by)
         record(events.CONNECTION_DELETED, connection, by, details={"host": host_of(connection)})
         connection.delete()
 

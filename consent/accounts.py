@@ -1,7 +1,9 @@
 """One person's own consents: what they gave, what they blocked, and what they could connect."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.utils import timezone
 
 from connections import calls
 from connections.methods import methods
@@ -9,7 +11,7 @@ from connections.models import Connection
 from connections.troubleshooting import Entry, entry
 from consent import giving, grants, timing
 from consent.method import OAuthIdentityPassthrough
-from consent.models import Block, Grant
+from consent.models import Block, Cancellation, Grant
 from consent.terms import Terms
 from portal.agents.models import Agent
 from portal.projects.access import access_of, projects_of
@@ -18,6 +20,8 @@ from portal.projects.roles import Permission
 from portal.users import User
 
 SLUG = OAuthIdentityPassthrough.slug
+State = Cancellation.State
+LATELY, MOST_ENDED = timedelta(days=14), 20
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,33 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """Access that was ended here, and how far its provider is told."""
+
+    row: Cancellation
+
+    @property
+    def host(self) -> str:
+        return self.row.asked.sign_in_host
+
+    @property
+    def label(self) -> str:
+        return {State.WAITING: "Being told", State.CONFIRMED: "Confirmed"}.get(self.row.state, "Not confirmed")
+
+    @property
+    def badge(self) -> str:
+        return {State.WAITING: "in_progress", State.CONFIRMED: "succeeded"}.get(self.row.state, "failed")
+
+    @property
+    def sentence(self) -> str:
+        if self.row.state == State.WAITING:
+            return f"{self.host} is told to cancel it{', again and again' if self.row.tries > 1 else ''}."
+        if self.row.state == State.CONFIRMED:
+            return f"{self.host} confirmed that it is cancelled."
+        return f"{self.host} did not confirm that it is cancelled. Take it back in the account there as well."
+
+
+@dataclass(frozen=True)
 class Connectable:
     """An agent and a connection of one of the person's projects that they have not connected."""
 
@@ -88,6 +119,17 @@ def accounts_of(person: User) -> list[Account]:
     )
     used = calls.last_for(person)
     return [Account(grant, used.get((grant.agent_id, grant.connection_id))) for grant in rows]
+
+
+def ended_of(person: User) -> list[Ended]:
+    """Lately, newest first."""
+    rows = Cancellation.objects.filter(user_id=person.id, begun_at__gt=timezone.now() - LATELY)
+    return [Ended(row) for row in rows.order_by("-begun_at")[:MOST_ENDED]]
+
+
+def ended_through(connection: Connection) -> list[Ended]:
+    rows = Cancellation.objects.filter(connection_id=connection.id, begun_at__gt=timezone.now() - LATELY)
+    return [Ended(row) for row in rows.order_by("-begun_at")[:MOST_ENDED]]
 
 
 def blocks_of(person: User) -> list[Block]:

@@ -13,7 +13,7 @@ from django.utils.datastructures import MultiValueDict
 
 from connections.methods.base import CredentialUnavailable
 from connections.models import Connection
-from consent import clients, events, grants, marking, oauth2
+from consent import clients, events, grants, marking, oauth2, revocation
 from consent.flow import FlowRefused, check_may_connect, decide, digest, note, refused
 from consent.models import ConsentRequest, Grant
 from portal import vault
@@ -145,7 +145,8 @@ def _stored(request: ConsentRequest, client: oauth2.Client, tokens: oauth2.Token
             details = {"account": account, "scopes": " ".join(grant.scopes_given)}
             note(events.GIVEN, request, log.Actor.of(request.user), Outcome.SUCCEEDED, "", details)
     except FlowRefused as why:
-        _give_back(client, tokens)
+        # Nothing that is not kept here stays usable at the provider, where it can be told.
+        revocation.queue(request, tokens.refresh, tokens.access, client)
         raise refused(events.CALLBACK_REFUSED, request, request.user, why.code) from None
     return grant
 
@@ -160,14 +161,6 @@ def _check_still_wanted(request: ConsentRequest) -> None:
     if now is None:
         raise FlowRefused("consent_flow_ended", request)
     check_may_connect(now)
-
-
-def _give_back(client: oauth2.Client, tokens: oauth2.Tokens) -> None:
-    """Nothing that is not kept here stays usable at the provider, where it can be told."""
-    if client.terms.revocation_url:
-        for token, hint in ((tokens.refresh, "refresh_token"), (tokens.access, "access_token")):
-            if token is not None:
-                oauth2.revoke(client, token, hint)
 
 
 def _exchange_code(refused: oauth2.TokenRefused) -> str:

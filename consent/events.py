@@ -29,3 +29,13 @@ REVOKED = Event("grant.revoked", "Disconnected", "{who} disconnected {agent} fro
 REGISTERED = Event(
     "connection.registered", "Portal registered", "{who} registered this portal for {connection} at {host}"
 )
+CANCELLED = Event(
+    "grant.cancelled",
+    "Cancelled there",
+    "The provider of {connection} confirmed that the access of {agent} to the account of {on_behalf_of} is cancelled",
+)
+NOT_CANCELLED = Event(
+    "grant.not_cancelled",
+    "Not confirmed there",
+    "The provider of {connection} is no longer told to cancel the access of {agent} to the account of {on_behalf_of}",
+)

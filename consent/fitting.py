@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from connections.models import Connection
-from consent import events
+from consent import events, revocation, tokens
 from consent.models import ConsentRequest, Grant
 from consent.terms import Terms
 from portal.audit import log
@@ -18,8 +18,12 @@ def lost_by(connection: Connection, slug: str) -> str:
 
 
 def end_what_no_longer_fits(connection: Connection, slug: str, by: User) -> None:
-    """Wipes the tokens and ends the open links; for the transaction that has just saved the connection."""
+    """Wipes the tokens and ends the open links; for the transaction that has just saved the connection.
+
+    The provider is told where they were given; the client secret for it is still stored.
+    """
     for grant in _misfits(connection, slug, locked=True):
+        revocation.queue(grant, *tokens.both(grant))
         grant.state, grant.reason, grant.ended_at = Grant.State.NEEDS_CONSENT, "address_changed", timezone.now()
         grant.access_token = grant.refresh_token = ""
         grant.lease_by = grant.lease_until = None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from connections.methods.base import Caller, CredentialUnavailable
@@ -13,7 +14,10 @@ from consent.tokens import AccessToken, NeedsConsent, ends
 from portal.audit import changes, log
 from portal.users import User
 
-__all__ = ["AccessToken", "NeedsConsent", "ends", "fresh_token", "is_usable", "of", "revoke", "store", "token_at_hand"]
+__all__ = [
+    "AccessToken", "NeedsConsent", "ends", "fresh_token", "is_usable", "of", "revoke", "revoke_all", "store",
+    "token_at_hand",
+]  # fmt: skip
 
 # Longer than a lease, so that whoever waits for a process that died takes over from it.
 WAIT_SECONDS = 25.0
@@ -113,21 +117,30 @@ def store(request: ConsentRequest, new: oauth2.Tokens, account: str) -> Grant:
     for name, value in tokens.sealed(grant, new).items():
         setattr(grant, name, value)
     grant.save()
+    revocation.supersede(grant)
     return grant
 
 
-def revoke(grant: Grant, by: User, reason: str = "disconnected_by_user") -> bool | None:
-    """Ends it here at once, then tells the provider: True it confirmed, False it did not, None there is no address."""
+def revoke(grant: Grant, by: User, reason: str = "disconnected_by_user") -> bool:
+    """Ends it here at once; the provider is told by a worker. False where it can't be told."""
     with changes.announced():
-        row = Grant.objects.select_for_update(of=("self",)).select_related("connection__project", "agent", "user")
-        stored = row.get(pk=grant.pk)
-        if stored.state == Grant.State.REVOKED:
-            return None
-        pair = tokens.both(stored)
-        stored.state, stored.reason, stored.ended_at = Grant.State.REVOKED, reason, timezone.now()
-        stored.access_token = stored.refresh_token = ""
-        stored.lease_by = stored.lease_until = None
-        stored.generation += 1
-        stored.save()
-        records.of_grant(events.REVOKED, stored, actor=log.Actor.of(by))
-    return revocation.tell(stored, pair)
+        return bool(revoke_all(Grant.objects.filter(pk=grant.pk), by, reason))
+
+
+def revoke_all(rows: QuerySet[Grant], by: User, reason: str) -> int:
+    """For the transaction of whatever ends them. Of how many a provider is to be told."""
+    standing = rows.exclude(state=Grant.State.REVOKED).select_for_update(of=("self",)).order_by("id")
+    found = list(standing.select_related("connection__project", "agent", "user"))
+    return sum(_revoked(grant, log.Actor.of(by), reason) for grant in found)
+
+
+def _revoked(grant: Grant, by: log.Actor, reason: str) -> bool:
+    """Queued before it is wiped, so that neither is without the other."""
+    queued = revocation.queue(grant, *tokens.both(grant))
+    grant.state, grant.reason, grant.ended_at = Grant.State.REVOKED, reason, timezone.now()
+    grant.access_token = grant.refresh_token = ""
+    grant.lease_by = grant.lease_until = grant.tell_at = None
+    grant.generation += 1
+    grant.save()
+    records.of_grant(events.REVOKED, grant, actor=by)
+    return queued

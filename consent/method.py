@@ -21,12 +21,13 @@ from connections.methods.base import (
     Tab,
 )
 from connections.models import Connection
-from consent import clients, fitting, flow, giving, grants
+from consent import clients, endings, fitting, flow, giving, grants
 from consent.discovery import finding, registering
 from consent.forms import OAuthSettings
 from consent.models import Grant
 from consent.terms import Terms, redirect_uri
 from portal import vault
+from portal.agents.models import Agent
 from portal.projects.roles import Permission
 from portal.users import User
 
@@ -141,11 +142,16 @@ class OAuthIdentityPassthrough(AuthMethod):
         fitting.end_what_no_longer_fits(connection, self.slug, by)
 
     def what_stops(self, connection: Connection) -> list[str]:
-        given = giving.people_who_gave(connection)
-        if not given:
-            return []
-        people = "1 person's consent is" if given == 1 else f"The consents of {given} people are"
-        return [f"{people} destroyed. The provider is not told; they can take it back there."]
+        return endings.sentences(Grant.objects.filter(connection=connection))
+
+    def before_deletion(self, connection: Connection, by: User) -> None:
+        grants.revoke_all(Grant.objects.filter(connection=connection), by, "connection_deleted")
+
+    def what_stops_with(self, agent: Agent) -> list[str]:
+        return endings.sentences(Grant.objects.filter(agent=agent))
+
+    def before_agent_goes(self, agent: Agent, by: User) -> None:
+        grants.revoke_all(Grant.objects.filter(agent=agent), by, "agent_deleted")
 
     def _grant(self, connection: Connection, caller: Caller) -> Grant:
         """Raises what stands in the way: no user, a block, an unfinished connection, no grant."""

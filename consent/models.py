@@ -1,6 +1,6 @@
 """The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block).
 
-And how fast sweeps may ask a provider (Pace).
+How fast sweeps may ask a provider (Pace), and what providers are still to be told (Cancellation).
 """
 
 import uuid
@@ -103,7 +103,8 @@ class Grant(models.Model):
 
     From `refresh_due_at` on, a sweep looks whether it should be refreshed (null: it was not looked at yet); from
     `tell_at` on, its user is to be told that it ends or has ended, and `told_at` is when that was done.
-    `provider` is the origin that refreshes it, by which sweeps keep their pace.
+    `provider` is the origin that refreshes it, by which sweeps keep their pace. `restored_at`: it came from a backup,
+    and a sweep tries once whether its refresh token still is the newest.
     """
 
     class State(models.TextChoices):
@@ -136,6 +137,7 @@ class Grant(models.Model):
     refresh_due_at = models.DateTimeField(null=True)
     tell_at = models.DateTimeField(null=True)
     told_at = models.DateTimeField(null=True)
+    restored_at = models.DateTimeField(null=True)
     provider = models.GeneratedField(
         expression=Coalesce(Lower(_ORIGIN), Value("", output_field=models.TextField())),
         output_field=models.TextField(),
@@ -188,11 +190,68 @@ class Block(models.Model):
         constraints = [models.UniqueConstraint(fields=["agent", "user"], name="blocked_once")]
 
 
+class Cancellation(models.Model):
+    """Tokens that their provider is to be told to cancel (RFC 7009). They are used for nothing else.
+
+    All of it is a copy, so that it outlives the connection, the agent, the user and the project; `about` are the log's
+    columns. From `try_at` on a worker tells it, and holds the row by moving that on. Once it is settled, nothing sealed
+    is left in the row.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        CONFIRMED = "confirmed"
+        GIVEN_UP = "given_up"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection_id = models.UUIDField()
+    agent_id = models.UUIDField()
+    user_id = models.UUIDField()
+    account = models.CharField(max_length=200, blank=True)
+    about = models.JSONField()
+    terms = models.JSONField()
+    provider = models.TextField()
+    refresh_token = models.TextField(blank=True)
+    access_token = models.TextField(blank=True)
+    client_secret = models.TextField(blank=True)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
+    begun_at = models.DateTimeField(default=timezone.now)
+    try_at = models.DateTimeField(default=timezone.now)
+    tries = models.PositiveSmallIntegerField(default=0)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["provider", "try_at"], name="cancellations_due", condition=Q(state="waiting")),
+            models.Index(fields=["user_id", "begun_at"], name="cancellations_of_a_person"),
+            models.Index(fields=["connection_id", "begun_at"], name="cancellations_of_a_connection"),
+        ]
+
+    @property
+    def asked(self) -> Terms:
+        return Terms.of(self.terms)
+
+    def binding(self, field: str) -> vault.Binding:
+        """To the revocation address alone, under the portal's own key: the project's may be gone by then."""
+        return vault.Binding(
+            table="consent.cancellation",
+            row=self.id,
+            field=field,
+            project=None,
+            user=self.user_id,
+            agent=self.agent_id,
+            addresses=(self.asked.revocation_url,),
+        )
+
+
 # What a reseal goes through.
 SEALED = (
     Sealed("consent.request", ConsentRequest, "verifier", lambda row: row.binding("verifier"), ("connection",)),
     Sealed("consent.grant", Grant, "access_token", lambda row: row.binding("access_token"), ("connection",)),
     Sealed("consent.grant", Grant, "refresh_token", lambda row: row.binding("refresh_token"), ("connection",)),
+    Sealed("consent.cancellation", Cancellation, "refresh_token", lambda row: row.binding("refresh_token")),
+    Sealed("consent.cancellation", Cancellation, "access_token", lambda row: row.binding("access_token")),
+    Sealed("consent.cancellation", Cancellation, "client_secret", lambda row: row.binding("client_secret")),
 )
 
 

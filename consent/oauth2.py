@@ -88,12 +88,17 @@ def refresh(client: Client, refresh_token: Secret) -> Tokens:
     return _tokens(client, client.terms.refresh_url, form | _for_whom(client.terms))
 
 
-def revoke(client: Client, token: Secret, hint: str) -> bool:
-    """RFC 7009: whether the provider confirmed it. A token that it does not know counts as revoked (2.2)."""
+def revoke(client: Client, token: Secret, hint: str) -> bool | None:
+    """RFC 7009: whether the provider confirmed it. A token that it does not know counts as revoked (2.2).
+
+    None: it says that it never cancels tokens of this kind (2.2.1).
+    """
     try:
         answer = _post(client, client.terms.revocation_url, {"token": token.reveal(), "token_type_hint": hint})
     except OutboundError:
         return False
+    if answer.status == 400 and members_of(answer).get("error") == "unsupported_token_type":
+        return None
     return answer.status == 200
 
 

@@ -2,7 +2,6 @@
 
 import time
 
-from django.core.exceptions import ObjectDoesNotExist
 from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
 from django.db.models import F
@@ -53,7 +52,7 @@ def _answered(grant, lease, beyond, client, token) -> AccessToken | None:
         if isinstance(refused, oauth2.ProviderBusy | oauth2.Uncertain):
             pace.pause(grant.provider, refused.retry_after)
         return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
-    return _kept(grant, lease, new)
+    return _kept(grant, lease, client, new)
 
 
 def with_the_old(grant: Grant, beyond: int | None, code: str) -> AccessToken:
@@ -88,10 +87,10 @@ def _ended(grant: Grant, lease: Lease, reason: str) -> None:
 # Keeping what came
 
 
-def _kept(grant: Grant, lease: Lease, new: oauth2.Tokens) -> AccessToken | None:
+def _kept(grant: Grant, lease: Lease, client: oauth2.Client, new: oauth2.Tokens) -> AccessToken | None:
     """New tokens in one row and one commit: the refresh token is durable before the access token is used."""
     if not _committed(grant, lease, new):
-        _discard(grant, new)
+        _discard(grant, client, new)
         return None
     records.of_grant(events.REFRESHED, grant)
     marking.client_accepted(grant.connection)
@@ -123,16 +122,13 @@ def _is_there(grant: Grant, lease: Lease, new: oauth2.Tokens) -> bool:
     return access is not None and access.reveal() == new.access.reveal()
 
 
-def _discard(grant: Grant, new: oauth2.Tokens) -> None:
+def _discard(grant: Grant, client: oauth2.Client, new: oauth2.Tokens) -> None:
     """A refresh that came back after a revocation, or after its lease.
 
-    After a revocation nothing of it may stay usable. While the grant stands, another process got tokens of the same
-    family, and revoking these would end those too.
+    After a revocation nothing of it may stay usable, also where its connection was deleted meanwhile. While the grant
+    stands, another process got tokens of the same family, and revoking these would end those too.
     """
-    try:
+    with transaction.atomic():
         records.of_grant(events.REFRESH_DISCARDED, grant)
         if not Grant.objects.filter(pk=grant.pk, state=Grant.State.ACTIVE).exists():
-            revocation.tell(grant, (new.refresh, new.access))
-    except ObjectDoesNotExist:
-        # The connection was deleted meanwhile, and its client secret with it.
-        return
+            revocation.queue(grant, new.refresh, new.access, client)

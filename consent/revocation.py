@@ -1,26 +1,106 @@
-"""Telling a provider that tokens are no longer wanted (RFC 7009), at the address that they were given under."""
+"""What a provider is to be told: that tokens are no longer wanted (RFC 7009), at the address they were given under.
+
+Ending a consent here never waits for it. What is to be told stands in rows of its own, written in the transaction that
+ends the consent; `consent.cancelling` tells it.
+"""
+
+from urllib.parse import urlsplit
+
+from django.utils import timezone
 
 from connections.methods.base import CredentialUnavailable
-from consent import clients, oauth2
-from consent.models import Grant
+from connections.models import Connection
+from consent import clients, events
+from consent.models import Cancellation, ConsentRequest, Grant
+from consent.oauth2 import Client
+from consent.terms import Terms
 from portal import vault
+from portal.audit import log
+from portal.audit.events import Event, Outcome
 
-Pair = tuple[vault.Secret | None, vault.Secret | None]
+State = Cancellation.State
+Token = vault.Secret | None
+WIPED = {"refresh_token": "", "access_token": "", "client_secret": ""}
 
 
-def tell(grant: Grant, pair: Pair) -> bool | None:
-    """`pair` is (refresh token, access token). True: confirmed; False: not; None: there is nowhere to tell it."""
-    if not grant.asked.revocation_url or not any(pair):
-        return None
-    try:
-        client = clients.of(grant.connection, grant.asked)
-    except CredentialUnavailable:
+def queue(given: Grant | ConsentRequest, refresh: Token, access: Token, client: Client | None = None) -> bool:
+    """For the transaction that ends it. False where there is no address at which the provider could be told."""
+    from consent.tasks import revoke_due  # noqa: PLC0415 -- the task needs this module
+    from portal.waking import wake  # noqa: PLC0415
+
+    if not given.asked.revocation_url or not (refresh or access):
         return False
-    told = [oauth2.revoke(client, token, hint) for token, hint in _hinted(*pair)]
-    return all(told)
+    row = Cancellation(
+        connection_id=given.connection_id,
+        agent_id=given.agent_id,
+        user_id=given.user_id,
+        account=getattr(given, "account", ""),
+        about=_about(given),
+        terms=given.terms,
+        provider=origin_of(given.asked.revocation_url),
+    )
+    secret = (client or _client(given)).secret
+    for field, value in (("refresh_token", refresh), ("access_token", access), ("client_secret", secret)):
+        if value is not None:
+            setattr(row, field, vault.seal(value.reveal(), row.binding(field)))
+    row.save(force_insert=True)
+    wake(revoke_due)
+    return True
 
 
-def _hinted(refresh: vault.Secret | None, access: vault.Secret | None) -> list[tuple[vault.Secret, str]]:
-    """The refresh token first: with it goes the whole family at most providers."""
-    both = ((refresh, "refresh_token"), (access, "access_token"))
-    return [(token, hint) for token, hint in both if token is not None]
+def _client(given: Grant | ConsentRequest) -> Client:
+    """One whose secret can't be opened now may be told later, while its connection is there."""
+    try:
+        return clients.of(given.connection, given.asked)
+    except CredentialUnavailable:
+        return Client(given.asked, None)
+
+
+def _about(given: Grant | ConsentRequest) -> dict[str, str]:
+    """The log's columns, as they are now."""
+    connection = given.connection
+    things = {"project": connection.project, "agent": given.agent, "connection": connection}
+    columns = {f"{name}_id": str(thing.id) for name, thing in things.items()}
+    columns |= {f"{name}_name": thing.name for name, thing in things.items()}
+    columns |= {"on_behalf_of_id": str(given.user_id), "on_behalf_of_name": str(given.user)}
+    return columns | {"auth_method": connection.auth_method}
+
+
+def origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def client_of(row: Cancellation) -> Client:
+    """With the connection's secret of today, else with the one of then. Raises CredentialUnavailable, VaultError."""
+    terms: Terms = row.asked
+    if terms.client_auth == "none":
+        return Client(terms, None)
+    connection = Connection.objects.filter(pk=row.connection_id).first()
+    try:
+        if connection is not None and connection.settings.get("client_id") == terms.client_id:
+            return clients.of(connection, terms)
+    except CredentialUnavailable:
+        if not row.client_secret:
+            raise
+    if not row.client_secret:
+        raise CredentialUnavailable("secret_missing")
+    return Client(terms, vault.open_sealed(row.client_secret, row.binding("client_secret")))
+
+
+def supersede(grant: Grant) -> None:
+    """The same account was connected anew: at some providers the late news would end what was just given."""
+    rows = Cancellation.objects.filter(
+        connection_id=grant.connection_id, agent_id=grant.agent_id, user_id=grant.user_id, state=State.WAITING
+    )
+    for row in rows.filter(account=grant.account):
+        settle(row, State.GIVEN_UP, events.NOT_CANCELLED, Outcome.FAILED, "connected_again")
+
+
+def settle(row: Cancellation, state: str, event: Event, outcome: Outcome, reason: str = "") -> bool:
+    """Destroys what was sealed and says how it ended, once; call it in a transaction."""
+    waiting = Cancellation.objects.filter(pk=row.pk, state=State.WAITING)
+    if not waiting.update(state=state, settled_at=timezone.now(), **WIPED):
+        return False
+    log.record(event, log.SYSTEM, outcome=outcome, reason=reason, **row.about)
+    return True

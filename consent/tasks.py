@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from consent import announcing, sweeping
+from consent import announcing, cancelling, sweeping
 
 
 @shared_task
@@ -15,3 +15,15 @@ def refresh_due() -> int:
 def mail_due() -> int:
     """People are told what they have to know of their consents."""
     return announcing.send_due()
+
+
+@shared_task
+def revoke_due() -> int:
+    """Providers are told which access was ended here."""
+    return cancelling.tell_due()
+
+
+@shared_task
+def revoke_tidying() -> int:
+    """What was settled long ago is forgotten."""
+    return cancelling.tidy()

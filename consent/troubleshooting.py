@@ -51,6 +51,37 @@ _USER = rows(
         "Ask the administrator why. To let the agent act again, open the consent link and allow it.",
     ),
     (
+        "user_left",
+        "The person's account here was deactivated",
+        "Everything that they had allowed was ended with it.",
+        "If they come back, they open the consent link and allow it again.",
+    ),
+    (
+        "agent_deleted",
+        "The agent was deleted",
+        "Everything that people had allowed it was ended with it.",
+        "Nothing has to be done. Another agent asks for its own consent.",
+    ),
+    (
+        "connection_deleted",
+        "The connection was deleted",
+        "Everything that people had allowed through it was ended with it.",
+        "Nothing has to be done. Another connection asks for its own consent.",
+    ),
+    (
+        "cancellation_unconfirmed",
+        "The provider did not confirm that the access is cancelled",
+        "The agent lost it here at once. The provider was told again and again, and has not confirmed it, or says that "
+        "it does not cancel such access.",
+        "Take the access back in your account at the provider.",
+    ),
+    (
+        "connected_again",
+        "The account was connected again before the provider was told",
+        "Some providers would cancel the new access along with the old one, so it is no longer told of the old.",
+        "To be sure, disconnect the agent.",
+    ),
+    (
         "agent_blocked_by_user",
         "The user has blocked the agent",
         "They said that they did not ask for what it wanted. It gets neither a link nor an answer for them.",

@@ -244,6 +244,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {
     "*.tasks.refresh_*": {"queue": "refresh"},
+    "*.tasks.revoke_*": {"queue": "refresh"},
     "*.tasks.probe_*": {"queue": "probe"},
     "*.tasks.mail_*": {"queue": "mail"},
 }
@@ -269,6 +270,8 @@ CELERY_BEAT_SCHEDULE = {
     "mail-health": _sweep("connections.tasks.mail_health", 30.0),
     "refresh-due": _sweep("consent.tasks.refresh_due", 5.0),
     "mail-due": _sweep("consent.tasks.mail_due", 60.0),
+    "revoke-due": _sweep("consent.tasks.revoke_due", 30.0),
+    "revoke-tidying": _sweep("consent.tasks.revoke_tidying", 3600.0),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 if CELERY_BROKER_URL.startswith("filesystem:"):

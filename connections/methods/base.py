@@ -311,6 +311,16 @@ class AuthMethod:
         """Sentences for whoever is about to delete the connection."""
         return ()
 
+    def before_deletion(self, connection: "Connection", by: "User") -> None:
+        """Ends what people gave through the connection. Called in the transaction that deletes it, before it does."""
+
+    def what_stops_with(self, agent: "Agent") -> Sequence[str]:
+        """Sentences for whoever is about to delete the agent."""
+        return ()
+
+    def before_agent_goes(self, agent: "Agent", by: "User") -> None:
+        """Ends what people allowed the agent. Called in the transaction that deletes it, before it does."""
+
 
 @dataclass
 class Registry:

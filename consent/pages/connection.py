@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from connections.pages.frame import around, find
-from consent import accounts, giving, grants
+from consent import accounts, endings, giving, grants
 from consent.models import Block, Grant
 from portal.projects.access import requires
 from portal.projects.models import Project
@@ -26,6 +26,7 @@ def consents(request: HttpRequest, project: Project, connection: str) -> HttpRes
     agents = giving.agents_of(found)
     context = around(request, found, TAB) | {
         "accounts": [accounts.Account(grant, None) for grant in rows.order_by("user__name", "agent__name")],
+        "ended": accounts.ended_through(found),
         "blocks": Block.objects.filter(agent__in=agents).select_related("agent", "user").order_by("-at"),
         "hindrances": giving.hindrances(found),
     }
@@ -40,14 +41,15 @@ def revoke(request: HttpRequest, project: Project, connection: str, grant: UUID)
     given = get_object_or_404(rows, pk=grant, connection=found)
     back = reverse(TAB, args=[project.name, found.name])
     if request.method == "POST":
-        told = grants.revoke(given, request.user, reason="disconnected_by_administrator")
-        unsure = "" if told is not False else f" {given.asked.sign_in_host} did not confirm that it is cancelled there."
-        messages.success(request, f"The consent of {given.user} for {given.agent.name} is revoked.{unsure}")
+        is_told = grants.revoke(given, request.user, reason="disconnected_by_administrator")
+        there = f" {given.asked.sign_in_host} is told to cancel the access." if is_told else ""
+        messages.success(request, f"The consent of {given.user} for {given.agent.name} is revoked.{there}")
         return redirect(back)
     context = {
         "title": f"Revoke the consent of {given.user}?",
         "consequences": [
             f"{given.agent.name} can no longer act for {given.user} through {found.name}, from its next call on.",
+            *endings.at_providers([given]),
             f"{given.user} can consent again when the agent asks.",
         ],
         "action_label": "Revoke",

@@ -30,6 +30,7 @@ def consents(request: HttpRequest) -> HttpResponse:
     context = {
         "accounts": accounts.accounts_of(me),
         "blocks": accounts.blocks_of(me),
+        "ended": accounts.ended_of(me),
         "connectable": connectable,
         "without_role": without_role,
         "used": used[:PAGE],
@@ -88,17 +89,11 @@ def _will_be_told(grant: Grant) -> str:
     return f"{host} can't be told from here. To be sure, take the access back in your account there as well."
 
 
-def _say(request: HttpRequest, grant: Grant, told: bool | None) -> None:
-    host, done = grant.asked.sign_in_host, f"{grant.agent.name} is disconnected."
-    if told is None:
-        messages.success(request, done)
-    elif told:
-        messages.success(request, f"{done} {host} confirmed that the access is cancelled.")
-    else:
-        messages.warning(
-            request,
-            f"{done} {host} did not confirm that the access is cancelled. Take it back in your account there as well.",
-        )
+def _say(request: HttpRequest, grant: Grant, is_told: bool) -> None:
+    done = f"{grant.agent.name} is disconnected."
+    if is_told:
+        done += f" {grant.asked.sign_in_host} is told to cancel the access; below you see when it has confirmed it."
+    messages.success(request, done)
 
 
 @consent_page("POST")

@@ -16,6 +16,7 @@ from django.http import HttpRequest
 
 from portal.agents.models import Agent
 from portal.projects.models import Project
+from portal.users import User
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class AgentPanel:
     def what_stops(self, agent: Agent) -> Sequence[str]:
         """Sentences for whoever is about to disable or delete the agent."""
         return ()
+
+    def before_deletion(self, agent: Agent, by: User) -> None:
+        """Called in the transaction that deletes the agent, before it does."""
 
 
 _panels: list[AgentPanel] = []

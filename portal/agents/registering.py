@@ -4,6 +4,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from portal.agents.models import Agent
+from portal.agents.panels import panels
 from portal.audit import changes, events, log
 from portal.projects.models import Project
 from portal.users import User
@@ -57,6 +58,8 @@ def enable(agent: Agent, by: User) -> None:
 def delete(agent: Agent, by: User) -> None:
     """Its keys stop at once and can't be made again; its rows in the log stay."""
     with changes.announced():
+        for panel in panels():
+            panel.before_deletion(agent, by)
         _log(events.AGENT_DELETED, agent, by)
         agent.delete()
 

@@ -8,6 +8,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from portal.audit import events, log
+from portal.projects import leaving
 from portal.projects.access import access_of
 from portal.projects.assignments import Refused, changing_roles, check_an_owner_stays
 from portal.projects.roles import Permission
@@ -23,6 +24,8 @@ def deactivate(person: User, by: User) -> None:
         if User.objects.filter(pk=person.pk, is_active=True).update(is_active=False):
             check_an_owner_stays()
             end_sessions(person)
+            for one in leaving.registered():
+                one.ends(person, by)
             _log(events.PERSON_DEACTIVATED, person, by)
 
 

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 
-from portal.projects import people
+from portal.projects import leaving, people
 from portal.projects.access import requires
 from portal.projects.assignments import Refused
 from portal.projects.roles import Permission
@@ -59,6 +59,7 @@ def _deactivation(person: User) -> dict:
         "consequences": [
             f"{person} ({person.email}) is signed out everywhere and can't sign in.",
             "Agents that call for them are refused.",
+            *(sentence for one in leaving.registered() for sentence in one.what_ends(person)),
             "Their roles stay listed and count for nothing until somebody reactivates them.",
         ],
         "action_label": "Deactivate",

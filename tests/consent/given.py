@@ -9,8 +9,8 @@ from django.utils import timezone
 
 from connections.methods.base import Caller
 from connections.models import Connection
-from consent import coming_back, flow
-from consent.models import Grant
+from consent import cancelling, coming_back, flow
+from consent.models import Cancellation, Grant
 from portal.agents.models import Agent
 from portal.audit import changes
 from portal.users import User
@@ -45,3 +45,9 @@ def past_the_pause(grant: Grant) -> None:
 def again(grant: Grant) -> Grant:
     """As another process would read it."""
     return Grant.objects.select_related("connection__project", "agent", "user").get(pk=grant.pk)
+
+
+def providers_are_told() -> None:
+    """As a worker does it."""
+    for row in Cancellation.objects.filter(state=Cancellation.State.WAITING):
+        cancelling.tell(row)

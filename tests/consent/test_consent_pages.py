@@ -21,6 +21,7 @@ from portal.projects.roles import Role
 from tests import factories
 from tests.connections.pages import text_of
 from tests.consent import making
+from tests.consent.given import providers_are_told
 
 pytestmark = pytest.mark.django_db
 State = ConsentRequest.State
@@ -226,6 +227,7 @@ class TestTheWayBack:
         answer = client.post(f"{url_of(asking)}/undo")
         grant = Grant.objects.get()
         assert grant.state == Grant.State.REVOKED and not grant.access_token and not grant.refresh_token
+        providers_are_told()
         assert github.calls("revoke") and not github.living_approvals()
         assert answer.url != url_of(asking)
         shown = text_of(client.get(answer.url))

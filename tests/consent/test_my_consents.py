@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from connections.methods.base import Caller
 from connections.models import Given
-from consent import flow
-from consent.models import Block, ConsentRequest, Grant
+from consent import cancelling, flow
+from consent.models import Block, Cancellation, ConsentRequest, Grant
 from portal.agents import playground
 from portal.audit import log
 from portal.audit.events import CALL, Outcome
@@ -130,7 +130,7 @@ class TestDisconnect:
         assert LogRow.objects.get(event="grant.revoked").actor_id == ben.id
         assert "octo-ben" not in text_of(browse(ben).get(MINE))
 
-    @pytest.mark.parametrize(("works", "said"), [(True, "confirmed that"), (False, "did not confirm that")])
+    @pytest.mark.parametrize(("works", "said"), [(True, "confirmed that it is cancelled"), (False, "Being told")])
     def test_it_says_whether_the_provider_confirmed(self, browse, ben, connected, release_bot, github, works, said):
         client = browse(ben)
         asking = flow.ask(connected, Caller(release_bot, ben))
@@ -139,7 +139,10 @@ class TestDisconnect:
             github.always(fails(503), at="revoke")
         url = reverse("consents-disconnect", args=[Grant.objects.get().id])
         assert "is told to cancel it." in text_of(client.get(url))
-        assert said in text_of(client.post(url, follow=True))
+        shown = text_of(client.post(url, follow=True))
+        assert "is told to cancel the access" in shown and "Being told" in shown and not github.calls("revoke")
+        cancelling.tell(Cancellation.objects.get())
+        assert said in text_of(client.get(MINE))
         assert bool(github.living_approvals()) is not works and Grant.objects.get().state == Grant.State.REVOKED
 
     def test_nobody_disconnects_another_person(self, browse, chloe, ana, grant):

@@ -265,7 +265,7 @@ class TestEdit:
 
     def test_deleting_names_the_consents(self, browse, ana, project, review, grant):
         shown = text_of(browse(ana).get(page("connection-delete", project, review.name)))
-        assert "1 person's consent is destroyed." in shown
+        assert "1 person's consent is ended at once." in shown
 
     def test_a_cleared_secret_does_not_stop_an_edit(self, browse, ana, review):
         secrets.clear(review, "client_secret")

@@ -14,7 +14,7 @@ from consent import events, grants
 from consent.models import Grant
 from portal.audit.models import LogRow
 from tests.consent import making
-from tests.consent.given import again, expire, give
+from tests.consent.given import again, expire, give, providers_are_told
 from tests.consent.workers import NAME, workers
 from tests.fakes.misbehaviour import Held, slow
 from tests.gateway.second import Door
@@ -156,6 +156,7 @@ def test_what_a_frozen_process_brings_after_the_grant_was_lost_is_revoked(provid
 
     assert result == ["consent", "interrupted_refresh"]
     assert again(grant).access_token == ""
+    providers_are_told()
     assert len(octo.calls("revoke")) == 2
     assert octo.living_approvals() == []
 

@@ -17,6 +17,7 @@ from consent.models import Block, ConsentRequest, Grant
 from portal.audit.models import LogRow
 from tests import factories
 from tests.consent.attacks.stage import PROVIDER, Stage, arrive, at_the_provider, leave, refused_page
+from tests.consent.given import providers_are_told
 from tests.fakes.misbehaviour import Held
 from tests.fakes.signing_in import query_of
 
@@ -134,6 +135,7 @@ def test_what_ends_while_the_code_is_exchanged_is_not_stored_and_is_given_back(s
         held.release()
         assert answer.result(20) in (400, 403)
     assert not Grant.objects.exists()
+    providers_are_told()
     assert stage.provider.living_approvals() == []
     refused = LogRow.objects.filter(event="consent.callback_refused", actor_id=ben.id)
     assert refused.get().reason in ("consent_flow_ended", "role_needed_to_connect", "consent_not_possible")

@@ -1,0 +1,64 @@
+"""What ends with a person, an agent or a connection: everything that was given is over here at once, and the provider
+is told (see `consent.revocation`)."""
+
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from consent import grants, revocation, tokens
+from consent.models import ConsentRequest, Grant
+from portal.projects.leaving import Leaving
+from portal.users import User
+
+SHOWN = 3
+
+
+def sentences(rows: QuerySet[Grant]) -> list[str]:
+    """For whoever is about to end these grants; none where there are none."""
+    standing = list(rows.filter(state=Grant.State.ACTIVE).select_related("connection"))
+    if not standing:
+        return []
+    people = len({grant.user_id for grant in standing})
+    whose = "1 person's consent is" if people == 1 else f"The consents of {people} people are"
+    return [f"{whose} ended at once.", *at_providers(standing)]
+
+
+def at_providers(standing: list[Grant]) -> list[str]:
+    """Whether their providers are told, in words."""
+    told = sorted({grant.asked.sign_in_host for grant in standing if grant.asked.revocation_url})
+    not_told = sorted({grant.asked.sign_in_host for grant in standing if not grant.asked.revocation_url})
+    said = []
+    if told:
+        said.append(f"{_named(told)} {'is' if len(told) == 1 else 'are'} told to cancel the access.")
+    if not_told:
+        said.append(f"{_named(not_told)} can't be told from here; people can take the access back there.")
+    return said
+
+
+def _named(hosts: list[str]) -> str:
+    if len(hosts) > SHOWN:
+        return f"{', '.join(hosts[:SHOWN])} and {len(hosts) - SHOWN} more"
+    return " and ".join([", ".join(hosts[:-1]), hosts[-1]] if len(hosts) > 1 else hosts)
+
+
+class EndsConsents(Leaving):
+    """A person who is deactivated leaves nothing that an agent could use."""
+
+    def what_ends(self, person: User) -> Sequence[str]:
+        count = Grant.objects.filter(user=person, state=Grant.State.ACTIVE).count()
+        if not count:
+            return []
+        what = f"What they allowed agents ({count} consent{'' if count == 1 else 's'}) is ended at once."
+        standing = Grant.objects.filter(user=person, state=Grant.State.ACTIVE).select_related("connection")
+        return [what, *at_providers(list(standing)), "Reactivating them does not bring it back."]
+
+    def ends(self, person: User, by: User) -> None:
+        grants.revoke_all(Grant.objects.filter(user=person), by, "user_left")
+        waiting = ConsentRequest.objects.filter(user=person, state=ConsentRequest.State.WAITING)
+        waiting.update(state=ConsentRequest.State.ENDED, decided_at=timezone.now())
+
+
+def before_its_row_goes(sender: type[Grant], instance: Grant, **_kwargs) -> None:
+    """Whatever deletes a grant, by a cascade or by hand: what it held is queued first, in the same transaction."""
+    revocation.queue(instance, *tokens.both(instance))
