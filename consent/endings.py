@@ -4,6 +4,7 @@ is told (see `consent.revocation`)."""
 from collections.abc import Sequence
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from consent import grants, revocation, tokens
@@ -52,6 +53,11 @@ class EndsConsents(Leaving):
         what = f"What they allowed agents ({count} consent{'' if count == 1 else 's'}) is ended at once."
         standing = Grant.objects.filter(user=person, state=Grant.State.ACTIVE).select_related("connection")
         return [what, *at_providers(list(standing)), "Reactivating them does not bring it back."]
+
+    def acts(self, person: User) -> Sequence[tuple[str, str]]:
+        if person.is_active or not Grant.objects.filter(user=person).exists():
+            return ()
+        return [("Erase consents", reverse("person-consents-erase", args=[person.id]))]
 
     def ends(self, person: User, by: User) -> None:
         grants.revoke_all(Grant.objects.filter(user=person), by, "user_left")

@@ -39,3 +39,8 @@ NOT_CANCELLED = Event(
     "Not confirmed there",
     "The provider of {connection} is no longer told to cancel the access of {agent} to the account of {on_behalf_of}",
 )
+EXPORTED = Event("consent.exported", "Consents exported", "{who} exported what {on_behalf_of} had allowed")
+ERASED = Event("consent.erased", "Consents erased", "{who} erased what {on_behalf_of} had allowed")
+RESTORED = Event(
+    "consent.restored", "Restored from a backup", "After a restore {consents} consents are tried once each"
+)

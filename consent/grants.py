@@ -110,7 +110,7 @@ def store(request: ConsentRequest, new: oauth2.Tokens, account: str) -> Grant:
     grant.state, grant.reason, grant.ended_at = Grant.State.ACTIVE, "", None
     grant.given_at, grant.refreshed_at, grant.account = timezone.now(), None, account
     grant.refresh_error, grant.refresh_failures, grant.retry_at = "", 0, None
-    grant.lease_by = grant.lease_until = None
+    grant.lease_by = grant.lease_until = grant.restored_at = None
     grant.refresh_token = ""
     grant.refresh_token_ends_at = grant.tell_at = grant.told_at = None
     grant.generation += 1

@@ -88,6 +88,9 @@ def put_off(grant: Grant, lease: Lease, code: str, seconds: int) -> bool:
     """Nobody asks again before `seconds`, and longer after each failure in a row. False where the lease was lost."""
     pause = _longer(seconds, grant.refresh_failures, LONGEST_BACKOFF)
     columns = {"refresh_error": code, "retry_at": Now() + pause, "refresh_failures": F("refresh_failures") + 1}
+    if code == oauth2.Uncertain.code:
+        # The one try that a grant from a backup has.
+        columns["restored_at"] = None
     if lease.ahead:
         columns["refresh_due_at"] = Now() + max(pause, _longer(seconds, grant.refresh_failures, LONGEST_AHEAD))
     return held(grant, lease).update(**_freed(lease, columns)) > 0

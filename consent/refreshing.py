@@ -44,7 +44,7 @@ def _answered(grant, lease, beyond, client, token) -> AccessToken | None:
     try:
         new = oauth2.refresh(client, token)
     except oauth2.GrantEnded as refused:
-        return _ended(grant, lease, "interrupted_refresh" if lease.replays else refused.code)
+        return _ended(grant, lease, _why_ended(grant, lease, refused))
     except oauth2.ClientRefused as refused:
         marking.client_refused(grant.connection)
         return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
@@ -53,6 +53,12 @@ def _answered(grant, lease, beyond, client, token) -> AccessToken | None:
             pace.pause(grant.provider, refused.retry_after)
         return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
     return _kept(grant, lease, client, new)
+
+
+def _why_ended(grant: Grant, lease: Lease, refused: oauth2.GrantEnded) -> str:
+    if grant.restored_at:
+        return "restored_from_backup"
+    return "interrupted_refresh" if lease.replays else refused.code
 
 
 def with_the_old(grant: Grant, beyond: int | None, code: str) -> AccessToken:
@@ -73,6 +79,7 @@ def _put_off(grant: Grant, lease: Lease, beyond: int | None, code: str, seconds:
 def _ended(grant: Grant, lease: Lease, reason: str) -> None:
     """The provider has ended it: the tokens are gone, the row says why."""
     ended = {"state": Grant.State.NEEDS_CONSENT, "reason": reason, "ended_at": Now(), "lease_by": None}
+    ended["restored_at"] = None
     wiped = {"access_token": "", "refresh_token": "", "lease_until": None, "generation": F("generation") + 1}
     # Whom a call ends it for, learns it from the answer; whom a sweep does, by mail, unless they were warned before.
     ended |= {"tell_at": Now() if lease.ahead and grant.told_at is None else None}
@@ -112,6 +119,7 @@ def _committed(grant: Grant, lease: Lease, new: oauth2.Tokens) -> bool:
 def _update(grant: Grant, lease: Lease, new: oauth2.Tokens) -> int:
     columns = tokens.sealed(grant, new) | {"refreshed_at": Now(), "generation": F("generation") + 1}
     settled = {"refresh_error": "", "refresh_failures": 0, "retry_at": None, "lease_by": None, "lease_until": None}
+    settled["restored_at"] = None
     return leases.held(grant, lease).update(**columns, **settled)
 
 

@@ -84,6 +84,9 @@ def postponed(grant: Grant, used_at: datetime | None) -> datetime | None:
         return _unless_past(grant.expires_at or now + LOOK_AGAIN, now)
     if refused_at := _client_refused_at(grant.connection):
         return _unless_past(refused_at + CLIENT_RETRY * random.uniform(1, 1.2), now)  # noqa: S311 -- no secret
+    if grant.restored_at:
+        # From a backup: one try says whether it still stands, be it used or not.
+        return None
     return _unless_past(_wanted(grant, used_at, now), now)
 
 

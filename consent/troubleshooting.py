@@ -51,6 +51,18 @@ _USER = rows(
         "Ask the administrator why. To let the agent act again, open the consent link and allow it.",
     ),
     (
+        "restored_from_backup",
+        "The portal was restored from a backup",
+        "Its copy of the access was older than what the provider had given since.",
+        "Open the consent link, sign in and allow it again.",
+    ),
+    (
+        "erased",
+        "The person's consents were erased",
+        "Everything that they had allowed was ended and deleted here.",
+        "To let the agent act again, open the consent link and allow it.",
+    ),
+    (
         "user_left",
         "The person's account here was deactivated",
         "Everything that they had allowed was ended with it.",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from consent.pages import answer, asking, connection, mine, outcome
+from consent.pages import answer, asking, connection, mine, outcome, personal
 
 _ONE = "consent/<uuid:asking>"
 _TAB = "projects/<str:project>/tools/<str:connection>/consents/"
@@ -15,6 +15,10 @@ urlpatterns = [
     path(f"{_ONE}/undo", outcome.undo, name="consent-undo"),
     path(f"{_ONE}/refused", outcome.refused, name="consent-refused"),
     path("consents/", mine.consents, name="consents"),
+    path("consents/export", personal.export_mine, name="consents-export"),
+    path("consents/erase", personal.erase_mine, name="consents-erase"),
+    path("people/<uuid:person>/consents/export", personal.export_of_leaver, name="person-consents-export"),
+    path("people/<uuid:person>/consents/erase", personal.erase_of_leaver, name="person-consents-erase"),
     path("consents/connect/<uuid:connection_id>/<uuid:agent_id>", mine.connect, name="consents-connect"),
     path("consents/<uuid:grant>/disconnect", mine.disconnect, name="consents-disconnect"),
     path("consents/blocks/<uuid:block>/unblock", mine.unblock, name="consents-unblock"),

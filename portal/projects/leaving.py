@@ -13,6 +13,10 @@ class Leaving:
         """Sentences for whoever is about to deactivate the person."""
         return ()
 
+    def acts(self, person: User) -> Sequence[tuple[str, str]]:
+        """Label and address pairs: what an owner can do about somebody who is deactivated."""
+        return ()
+
     def ends(self, person: User, by: User) -> None:
         """Called in the transaction that deactivates the person."""
 

@@ -23,6 +23,7 @@ def list_people(request: HttpRequest) -> HttpResponse:
             "person": person,
             "roles": [a for a in person.role_assignments.all() if a.until is None or a.until > timezone.now()],
             "action": may and person != request.user,
+            "acts": [act for one in leaving.registered() for act in one.acts(person)] if may else [],
         }
         for person in known
     ]
