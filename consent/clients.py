@@ -17,6 +17,14 @@ def of(connection: Connection, terms: Terms) -> Client:
     return Client(terms, pairs[0][1])
 
 
+def former(connection: Connection, terms: Terms) -> Client | None:
+    """With the secret that was replaced, while it is kept. Raises as `of`."""
+    if terms.client_auth == "none":
+        return None
+    pairs = secrets.formerly(connection, SECRET_FIELD, terms.refresh_token_addresses)
+    return Client(terms, pairs[0][1]) if pairs else None
+
+
 def is_complete(connection: Connection) -> bool:
     """Whether users can be asked: a connection without the secret that its provider wants is not finished."""
     terms = Terms.now(connection)

@@ -5,6 +5,7 @@ an attack is seen by what it tried.
 """
 
 import hmac
+from functools import partial
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -13,7 +14,7 @@ from django.utils.datastructures import MultiValueDict
 
 from connections.methods.base import CredentialUnavailable
 from connections.models import Connection
-from consent import clients, events, grants, marking, oauth2, revocation
+from consent import clients, events, grants, marking, oauth2, revocation, rollover
 from consent.flow import FlowRefused, check_may_connect, decide, digest, note, refused
 from consent.models import ConsentRequest, Grant
 from portal import vault
@@ -125,7 +126,8 @@ def _exchanged(request: ConsentRequest, code: str) -> Grant:
     except CredentialUnavailable as unavailable:
         raise _ended_by_us(request, unavailable.code) from None
     try:
-        tokens = oauth2.exchange(client, code, verifier)
+        ask = partial(oauth2.exchange, code=code, verifier=verifier)
+        tokens = rollover.asked(request.connection, client, ask, lambda: True)
     except oauth2.ClientRefused as why:
         marking.client_refused(request.connection)
         raise _ended_by_provider(request, why.code) from None

@@ -44,3 +44,8 @@ ERASED = Event("consent.erased", "Consents erased", "{who} erased what {on_behal
 RESTORED = Event(
     "consent.restored", "Restored from a backup", "After a restore {consents} consents are tried once each"
 )
+FORMER_SECRET = Event(
+    "grant.former_secret",
+    "Former client secret",
+    "The provider of {connection} refused the new client secret and took the former one",
+)

@@ -21,7 +21,7 @@ from connections.methods.base import (
     Tab,
 )
 from connections.models import Connection
-from consent import clients, endings, fitting, flow, giving, grants
+from consent import clients, endings, fitting, flow, giving, grants, rollover
 from consent.discovery import finding, registering
 from consent.forms import OAuthSettings
 from consent.models import Grant
@@ -50,6 +50,7 @@ class OAuthIdentityPassthrough(AuthMethod):
     panel_template = "consent/panel.html"
     may_wait = True
     finds_settings = True
+    keeps_former = True
     actions = ("register-portal",)
     may_lack = (
         "agent_blocked_by_user",
@@ -127,7 +128,7 @@ class OAuthIdentityPassthrough(AuthMethod):
         return [Tab("Consents", "connection-consents", giving.people_who_gave(connection), Permission.CONNECTION_WRITE)]
 
     def panel(self, connection: Connection) -> dict:
-        return {"hindrances": giving.hindrances(connection)}
+        return {"hindrances": giving.hindrances(connection), "former_secret_used": rollover.last_used(connection)}
 
     def consented(self, connection: Connection) -> tuple[int, int]:
         return giving.consented(connection)

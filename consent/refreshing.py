@@ -1,6 +1,7 @@
 """One refresh, by whoever holds the lease: what is asked of the provider, and what each of its answers means."""
 
 import time
+from functools import partial
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
@@ -8,10 +9,11 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from connections.methods.base import CredentialUnavailable
-from consent import clients, events, leases, marking, oauth2, pace, records, revocation, tokens
+from consent import clients, events, leases, marking, oauth2, pace, records, revocation, rollover, tokens
 from consent.leases import Lease
 from consent.models import Grant
 from consent.tokens import AccessToken, NeedsConsent
+from portal import vault
 from portal.audit import changes
 from portal.audit.events import Outcome
 
@@ -42,7 +44,7 @@ def refreshed(grant: Grant, lease: Lease, beyond: int | None) -> AccessToken | N
 
 def _answered(grant, lease, beyond, client, token) -> AccessToken | None:
     try:
-        new = oauth2.refresh(client, token)
+        new = rollover.asked(grant.connection, client, partial(_ask, token), lambda: not lease.is_spent)
     except oauth2.GrantEnded as refused:
         return _ended(grant, lease, _why_ended(grant, lease, refused))
     except oauth2.ClientRefused as refused:
@@ -53,6 +55,10 @@ def _answered(grant, lease, beyond, client, token) -> AccessToken | None:
             pace.pause(grant.provider, refused.retry_after)
         return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
     return _kept(grant, lease, client, new)
+
+
+def _ask(token: vault.Secret, client: oauth2.Client) -> oauth2.Tokens:
+    return oauth2.refresh(client, token)
 
 
 def _why_ended(grant: Grant, lease: Lease, refused: oauth2.GrantEnded) -> str:

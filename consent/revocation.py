@@ -5,6 +5,7 @@ ends the consent; `consent.cancelling` tells it.
 """
 
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -72,20 +73,29 @@ def origin_of(url: str) -> str:
 
 
 def client_of(row: Cancellation) -> Client:
-    """With the connection's secret of today, else with the one of then. Raises CredentialUnavailable, VaultError."""
+    """Each try takes the next of the secrets that may be right: the connection's, its former one, that of then.
+
+    Raises CredentialUnavailable, VaultError.
+    """
     terms: Terms = row.asked
     if terms.client_auth == "none":
         return Client(terms, None)
-    connection = Connection.objects.filter(pk=row.connection_id).first()
-    try:
-        if connection is not None and connection.settings.get("client_id") == terms.client_id:
-            return clients.of(connection, terms)
-    except CredentialUnavailable:
-        if not row.client_secret:
-            raise
-    if not row.client_secret:
+    found = _clients_today(row.connection_id, terms)
+    if row.client_secret:
+        found.append(Client(terms, vault.open_sealed(row.client_secret, row.binding("client_secret"))))
+    if not found:
         raise CredentialUnavailable("secret_missing")
-    return Client(terms, vault.open_sealed(row.client_secret, row.binding("client_secret")))
+    return found[row.tries % len(found)]
+
+
+def _clients_today(connection_id: UUID, terms: Terms) -> list[Client]:
+    connection = Connection.objects.filter(pk=connection_id).first()
+    if connection is None or connection.settings.get("client_id") != terms.client_id:
+        return []
+    try:
+        return [client for client in (clients.of(connection, terms), clients.former(connection, terms)) if client]
+    except CredentialUnavailable:
+        return []
 
 
 def supersede(grant: Grant) -> None:

@@ -34,8 +34,8 @@ class FormerForm(forms.Form):
 
     keep_former = forms.ChoiceField(
         label="Old value",
-        help_text="While it is kept, a call whose new value the endpoint refuses with 401 is tried once with the old "
-        "one. Choose it where the endpoint learns of the new value later.",
+        help_text="While it is kept, a call whose new value is refused is tried once with the old one. Choose it "
+        "where the endpoint, or the provider, learns of the new value later.",
         choices=list(FORMER_HOURS.items()),
         required=False,
         error_messages={"invalid_choice": "Choose one of the times in the list."},
