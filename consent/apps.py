@@ -10,7 +10,7 @@ class ConsentConfig(AppConfig):
         from connections import troubleshooting  # noqa: PLC0415 -- needs the app registry
         from consent import events  # noqa: F401, PLC0415 -- declares the log's tags
         from consent.endings import EndsConsents, before_its_row_goes  # noqa: PLC0415
-        from consent.measures import of_grants  # noqa: PLC0415
+        from consent.measures import of_cancellations, of_grants  # noqa: PLC0415
         from consent.models import SEALED, Grant  # noqa: PLC0415
         from consent.troubleshooting import ENTRIES  # noqa: PLC0415
         from consent.waiting import to_renew  # noqa: PLC0415
@@ -21,5 +21,6 @@ class ConsentConfig(AppConfig):
         sealed.register(*SEALED)
         measures.register(of_grants)
         waiting.register(to_renew)
+        measures.register_due("cancellations", of_cancellations, "try_at")
         leaving.register(EndsConsents())
         pre_delete.connect(before_its_row_goes, sender=Grant)
