@@ -210,7 +210,8 @@ def _disconnect_and_connect_again(page: Page, site, for_ben: Call) -> None:
     row.get_by_role("link", name="Disconnect").click()
     expect(page.get_by_text("release-bot loses access at its next call through octo-reviews.")).to_be_visible()
     page.get_by_role("button", name="Disconnect").click()
-    expect(page.get_by_text("confirmed that the access is cancelled")).to_be_visible()
+    expect(page.get_by_text("is told to cancel the access")).to_be_visible()
+    _wait_for_the_worker(page)
     assert not [one for one in site.provider_record()["approvals"] if _lives_for(one, "octo-ben")]
     assert call(for_ben).link
 
@@ -219,6 +220,17 @@ def _disconnect_and_connect_again(page: Page, site, for_ben: Call) -> None:
     _go_to_the_provider(page)
     _agree(page, "octo-ben", signed_in=True)
     assert _account(call(for_ben)) == "octo-ben"
+
+
+def _wait_for_the_worker(page: Page) -> None:
+    waiting = page.get_by_text("Being told")
+    for _ in range(40):
+        if not waiting.count():
+            break
+        page.wait_for_timeout(1000)
+        page.reload()
+    expect(waiting).to_have_count(0)
+    expect(page.get_by_text("confirmed that it is cancelled").first).to_be_visible()
 
 
 def _lives_for(approval: dict, account: str) -> bool:
