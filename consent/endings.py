@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from consent import grants, revocation, tokens
 from consent.models import ConsentRequest, Grant
+from portal.audit import changes
 from portal.projects.leaving import Leaving
 from portal.users import User
 
@@ -66,5 +67,9 @@ class EndsConsents(Leaving):
 
 
 def before_its_row_goes(sender: type[Grant], instance: Grant, **_kwargs) -> None:
-    """Whatever deletes a grant, by a cascade or by hand: what it held is queued first, in the same transaction."""
-    revocation.queue(instance, *tokens.both(instance))
+    """Whatever deletes a grant, by a cascade or by hand: what it held is queued first, in the same transaction.
+
+    Announced, because processes keep tokens at hand for as long as nothing changes.
+    """
+    with changes.announced():
+        revocation.queue(instance, *tokens.both(instance))

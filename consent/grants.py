@@ -142,5 +142,5 @@ def _revoked(grant: Grant, by: log.Actor, reason: str) -> bool:
     grant.lease_by = grant.lease_until = grant.tell_at = None
     grant.generation += 1
     grant.save()
-    records.of_grant(events.REVOKED, grant, actor=by)
+    records.of_grant(events.REVOKED, grant, actor=by, reason=reason)
     return queued

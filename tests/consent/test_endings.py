@@ -13,6 +13,7 @@ from connections.methods.base import Caller
 from consent import flow, grants, leases, personal, sweeping, timing
 from consent.models import Block, Cancellation, ConsentRequest, Grant
 from portal.agents import registering
+from portal.audit import changes
 from portal.audit.models import LogRow
 from portal.projects import people
 from portal.projects.roles import Role
@@ -65,7 +66,9 @@ class TestAPersonGoes:
     def test_a_row_that_is_deleted_takes_its_grants_to_the_provider(self, connected, release_bot, github):
         leaver = factories.make_member(connected.project, Role.AI_USER, name="Lea Leaver")
         give(connected, release_bot, leaver)
+        before = changes.read()
         leaver.delete()
+        assert changes.read() > before, "gateways keep tokens at hand"
         providers_are_told()
         assert not Grant.objects.exists() and github.living_approvals() == []
 
@@ -77,6 +80,7 @@ class TestAnAgentGoes:
         providers_are_told()
         assert github.living_approvals() == []
         assert LogRow.objects.get(event="grant.cancelled").agent_name == "release-bot"
+        assert LogRow.objects.get(event="grant.revoked").reason == "agent_deleted"
 
     def test_the_question_says_so(self, browse, grant, ana, project, release_bot):
         shown = text_of(browse(ana).get(reverse("agent-delete", args=[project.name, release_bot.name])))
@@ -92,6 +96,7 @@ class TestAConnectionGoes:
     def test_of_a_disabled_provider_nothing_is_lost(self, grant, connected, ana, github):
         github.always(bad.fails(503), at="revoke")
         offering.delete(connected, ana)
+        assert LogRow.objects.get(event="grant.revoked").reason == "connection_deleted"
         providers_are_told()
         assert Cancellation.objects.get().state == Cancellation.State.WAITING
         github.behave()
@@ -135,6 +140,7 @@ class TestErase:
         providers_are_told()
         assert github.living_approvals() == []
         assert LogRow.objects.get(event="consent.erased").actor_id == ben.id
+        assert LogRow.objects.get(event="grant.revoked").reason == "erased"
 
     def test_it_touches_nobody_elses(self, grant, chloe):
         personal.erase(chloe, chloe)

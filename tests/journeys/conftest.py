@@ -61,6 +61,13 @@ def site(transactional_db, tmp_path) -> Iterator[Site]:
         yield Site(url, endpoint_url, json.loads((tmp_path / "demo.json").read_text()), environment)
 
 
+@pytest.fixture
+def worker(site) -> Iterator[None]:
+    """Does what pages leave to be done. No beat wakes it: only pages do."""
+    with _process(_worker(), site.environment):
+        yield
+
+
 def _free_url() -> str:
     with listening_socket() as sock:
         return url_of(sock)
@@ -91,6 +98,11 @@ def _environment(url: str, endpoint_url: str, var: Path) -> dict[str, str]:
 def _web(url: str) -> list[str]:
     port = url.rpartition(":")[2]
     return [sys.executable, "-m", "uvicorn", "portal.asgi:application", "--port", port, "--no-access-log"]
+
+
+def _worker() -> list[str]:
+    celery = [sys.executable, "-W", "ignore", "-m", "celery", "-A", "portal.celery", "-q", "worker", "-l", "WARNING"]
+    return [*celery, "-Q", "default,refresh,probe,mail", "-c", "1", "--without-gossip", "--without-mingle"]
 
 
 @contextlib.contextmanager

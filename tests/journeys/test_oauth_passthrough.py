@@ -25,7 +25,7 @@ SCOPES = {
 }
 
 
-def test_two_people_consent_and_an_agent_acts_as_each_of_them(site, person):
+def test_two_people_consent_and_an_agent_acts_as_each_of_them(site, worker, person):
     ana = person("ana")
     _connect_reviews(ana, site)
     key = _register_release_bot(ana)
@@ -127,7 +127,8 @@ def _another_agent(page: Page, site, like: Call) -> Answer:
 
 def _the_administrator_revokes(page: Page, for_chloe: Call) -> None:
     page.get_by_role("navigation", name="octo-reviews").get_by_role("link", name="Consents").click()
-    expect(page.get_by_role("row").filter(has_text="Ben Okafor")).to_contain_text("octo-ben")
+    # The first is what stands; what Ben ended before is listed below.
+    expect(page.get_by_role("row").filter(has_text="Ben Okafor").first).to_contain_text("octo-ben")
     row = page.get_by_role("row").filter(has_text="Chloe Martin")
     expect(row).to_contain_text("octo-chloe")
     row.get_by_role("link", name="Revoke").click()

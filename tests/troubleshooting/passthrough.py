@@ -1,12 +1,16 @@
 """Failures of OAuth identity passthrough on the way of a call: how each is really produced, by its code."""
 
+from datetime import timedelta
 from functools import partial
 
 import httpx
 
-from consent import flow, grants
+from consent import flow, grants, restoring
 from consent.models import ConsentRequest, Grant
 from consent.terms import Terms
+from portal.projects import people
+from portal.projects.roles import Role
+from tests import factories
 from tests.consent import making
 from tests.consent.given import expire, past_the_pause
 from tests.consent.test_gateway_oauth import World, ask, asked
@@ -96,6 +100,18 @@ def was_revoked_by_an_administrator(world: World, grant: Grant) -> None:
     grants.revoke(grant, world.ben.user, reason="disconnected_by_administrator")
 
 
+def left_and_came_back(world: World, grant: Grant) -> None:
+    owner = factories.make_member(None, Role.OWNER, name="Ana Ruiz")
+    people.deactivate(world.ben.user, owner)
+    people.reactivate(world.ben.user, owner)
+
+
+def was_older_in_the_backup(world: World, grant: Grant) -> None:
+    """The portal was restored, and the provider has ended what its backup still has."""
+    restoring.mark(timedelta(minutes=1))
+    ended_at_the_provider(world, grant)
+
+
 def has_another_address_now(world: World, grant: Grant) -> None:
     """What was agreed to differs from what the connection is."""
     terms = Terms.now(world.connection).stored() | {"token_url": f"{making.NOWHERE}/token"}
@@ -112,6 +128,8 @@ ENDED = {
     "access_token_ended": has_no_refresh_token,
     "disconnected_by_user": was_disconnected,
     "disconnected_by_administrator": was_revoked_by_an_administrator,
+    "user_left": left_and_came_back,
+    "restored_from_backup": was_older_in_the_backup,
     "address_changed": has_another_address_now,
     "token_unreadable": was_moved_from_another_user,
 }

@@ -29,7 +29,7 @@ HERE = {
     "endpoint_error",
     "tested_too_often",
 }
-# Produced by other tests, which need a stream that is open or a moment that only a race has.
+# Produced by other tests, which need a stream that is open, a moment that only a race has, or no call at all.
 ELSEWHERE = {
     "credential_withdrawn": (
         "tests/consent/test_gateway_oauth.py",
@@ -47,6 +47,14 @@ ELSEWHERE = {
         "tests/gateway/test_endpoint_faults.py",
         "test_without_a_better_credential_the_endpoint_is_asked_once",
     ),
+    "agent_deleted": ("tests/consent/test_endings.py", "test_its_consents_end_and_the_provider_is_told"),
+    "connection_deleted": ("tests/consent/test_endings.py", "test_of_a_disabled_provider_nothing_is_lost"),
+    "erased": ("tests/consent/test_endings.py", "test_it_ends_deletes_and_is_logged"),
+    "cancellation_unconfirmed": (
+        "tests/consent/test_revocation.py",
+        "test_after_some_days_it_is_given_up_and_the_tokens_are_destroyed",
+    ),
+    "connected_again": ("tests/consent/test_revocation.py", "test_late_news_does_not_end_what_was_just_given"),
 }
 # Produced by none, and why.
 BY_NONE = {
