@@ -10,6 +10,7 @@ import pytest
 from a2a.client import A2AClientError
 from playwright.sync_api import Page, expect
 
+from portal.audit.changes import FRESH_SECONDS
 from tests.fakes.signing_in import sign_in_with_browser
 from tests.journeys.callers import Answer, Call, call, call_all
 from tests.journeys.steps import begin_to_connect, register_an_agent, use_in_agent
@@ -134,6 +135,7 @@ def _the_administrator_revokes(page: Page, for_chloe: Call) -> None:
     row.get_by_role("link", name="Revoke").click()
     page.get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("The consent of Chloe Martin for release-bot is revoked.")).to_be_visible()
+    page.wait_for_timeout(FRESH_SECONDS * 1000)
     assert call(for_chloe).link
 
 
