@@ -18,6 +18,7 @@ def test_commands_tabs_and_texts_are_readable(site, person):
     assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
     phone.goto(f"{project}/agents/support-bot/publish/")
+    phone.get_by_role("button", name="Make the identity now").click()
     assert phone.locator("#assign pre").evaluate("text => text.scrollWidth <= text.clientWidth")
 
     phone.set_viewport_size({"width": 1280, "height": 800})

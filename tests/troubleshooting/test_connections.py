@@ -139,7 +139,8 @@ def test_what_is_no_failure_and_worth_a_look_stands_in_the_checklist(request, an
     assert_docs_have(code)
 
 
-def test_a_connection_that_is_tested_too_often_says_so(project, ana, browse):
+def test_a_connection_that_is_tested_too_often_says_so(project, ana, browse, monkeypatch):
+    monkeypatch.setattr("connections.probes._minute", lambda: 1)
     connection = at("http://127.0.0.1:1/a2a", lambda _: project)
     for _ in range(6):
         after_testing(browse(ana), connection)
