@@ -5,7 +5,6 @@
 """
 
 import json
-import os
 import signal
 import sys
 import threading
@@ -70,7 +69,8 @@ def _interrupt(options: dict) -> None:
 def _interrupted(work: Callable, how: int) -> Callable:
     def done(*arguments):
         result = work(*arguments)
-        os.kill(os.getpid(), how)
+        # To this thread: what is sent to the process may let it run on for a moment, past the point meant here.
+        signal.pthread_kill(threading.get_ident(), how)
         return result
 
     return done

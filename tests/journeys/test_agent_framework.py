@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from portal.audit.changes import FRESH_SECONDS
 from tests.fakes.signing_in import sign_in_with_browser
 from tests.journeys.callers import Call
 from tests.journeys.steps import open_connection, open_tools
@@ -49,6 +50,7 @@ def _choose(page: Page, answer: str) -> None:
     page.get_by_label("What an agent is told while consent is missing").select_option(answer)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The settings of review-agent are saved.")).to_be_visible()
+    page.wait_for_timeout(FRESH_SECONDS * 1000)
 
 
 def _consent(page: Page) -> None:
