@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.conf import settings as deployment
 
+from consent.publishers import Wire, wire_of
 from portal.outbound import policy
 from portal.outbound.errors import OutboundError
 
@@ -35,6 +36,8 @@ class Terms:
     pkce: str = "S256"
     client_auth: str = "basic"
     extra: dict[str, str] = field(default_factory=dict)
+    # The publisher whose app the portal manages; "" for the connection's own app registration.
+    publisher: str = ""
 
     @classmethod
     def of(cls, stored: dict[str, Any]) -> "Terms":
@@ -66,6 +69,11 @@ class Terms:
 
     def stored(self) -> dict[str, Any]:
         return asdict(self) | {"endpoints": list(self.endpoints), "scopes": list(self.scopes)}
+
+    @property
+    def wire(self) -> Wire:
+        """How the provider is spoken to."""
+        return wire_of(self.publisher)
 
     @property
     def access_token_addresses(self) -> tuple[str, ...]:

@@ -1,0 +1,14 @@
+"""The catalogue of publishers whose apps this portal can manage, and how each is spoken to."""
+
+from consent.publishers.github import GITHUB
+from consent.publishers.record import Publisher, Scope, Variable, Wire
+
+__all__ = ["PUBLISHERS", "Publisher", "Scope", "Variable", "Wire", "wire_of"]
+
+PUBLISHERS: dict[str, Publisher] = {publisher.slug: publisher for publisher in (GITHUB,)}
+STANDARD = Wire()
+
+
+def wire_of(slug: str) -> Wire:
+    """The standards for "", which is a custom app, and for a publisher that is no longer in the catalogue."""
+    return PUBLISHERS[slug].wire if slug in PUBLISHERS else STANDARD
