@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date
 
 PLACE = re.compile(r"\{([a-z_]+)\}")
+# One label of a host name, for the patterns of variables: what its owner types can lead to no other host.
+LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 
 @dataclass(frozen=True)
@@ -72,15 +74,16 @@ class Wire:
 class Publisher:
     """`checked` is the day on which the record was compared with `documents`, the publisher's own pages.
 
-    Addresses may have places such as {tenant}, which `variables` fill. `grace`: for how many seconds a refresh token
-    that was used is taken once more; 0 where it is not, None where the publisher does not say.
+    None means that it has not been yet: it is offered all the same, and the owner of the portal is told so. Addresses
+    may have places such as {tenant}, which `variables` fill. `grace`: for how many seconds a refresh token that was
+    used is taken once more; 0 where it is not, None where the publisher does not say or does not replace it.
     """
 
     slug: str
     name: str
     initials: str
     documents: tuple[str, ...]
-    checked: date
+    checked: date | None
     # Where an app is registered, and what has to be chosen there.
     register_at: str
     register_hint: str
@@ -99,6 +102,8 @@ class Publisher:
     pkce: str = "S256"
     authorize_params: dict[str, str] = field(default_factory=dict)
     grace: int | None = None
+    # How long access lives, in words for administrators.
+    lives: str = ""
     wire: Wire = field(default_factory=Wire)
 
     def address(self, name: str, values: dict[str, str]) -> str:
