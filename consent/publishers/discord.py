@@ -26,6 +26,7 @@ DISCORD = Publisher(
     ),
     default_scopes=("identify",),
     # Documented for apps on phones, with and without a secret.
+    pkce="S256",
     authorize_params={"prompt": "consent"},
     lives="7 days, renewed until it is cancelled",
     wire=Wire(revocation_ends_all=True),

@@ -29,13 +29,13 @@ DOCUSIGN = Publisher(
         ),
     ),
     scopes=(
-        # Without it, access can be renewed for 30 days from the consent at most.
+        # Without it, what was given ends some weeks after the consent, however it is used.
         Scope("extended", "Keep the access while it is used"),
         Scope("signature", "Read, send and sign envelopes in your name"),
         Scope("click_manage", "Manage agreements to click"),
     ),
     default_scopes=("signature",),
     fixed_scopes=("extended",),
-    lives="8 hours, renewed until it was not used for 30 days",
+    lives="Some hours, renewed while it is used",
     wire=Wire(revocation=""),
 )

@@ -31,7 +31,8 @@ HUBSPOT = Publisher(
     ),
     default_scopes=("crm.objects.contacts.read",),
     fixed_scopes=("oauth",),
-    # The token request has a place for the verifier; the guide does not speak of it.
     client_auth="post",
+    # The token request has a place for the verifier; the guide does not speak of it.
+    pkce="S256",
     lives="30 minutes, renewed until it is cancelled",
 )
