@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from connections.methods.base import CredentialUnavailable
-from consent import events, oauth2, pace, revocation
+from consent import events, oauth2, pace, revocation, revoking
 from consent.models import Cancellation
 from portal import due, vault
 from portal.audit.events import Outcome
@@ -86,12 +86,12 @@ def _confirmed(row: Cancellation) -> bool | None:
     That a provider does not cancel access tokens is no matter once the refresh token is.
     """
     client, told = revocation.client_of(row), []
-    for field in ("refresh_token", "access_token"):
+    for field in revoking.kinds(row.asked):
         if sealed := getattr(row, field):
-            told.append(oauth2.revoke(client, vault.open_sealed(sealed, row.binding(field)), field))
+            told.append(revoking.revoke(client, vault.open_sealed(sealed, row.binding(field)), field))
     if False in told:
         return False
-    return told[0]
+    return told[0] if told else None
 
 
 def _pause(tries: int) -> timedelta:

@@ -28,8 +28,8 @@ def sentences(rows: QuerySet[Grant]) -> list[str]:
 
 def at_providers(standing: list[Grant]) -> list[str]:
     """Whether their providers are told, in words."""
-    told = sorted({grant.asked.sign_in_host for grant in standing if grant.asked.revocation_url})
-    not_told = sorted({grant.asked.sign_in_host for grant in standing if not grant.asked.revocation_url})
+    told = sorted({grant.asked.sign_in_host for grant in standing if grant.asked.can_be_told})
+    not_told = sorted({grant.asked.sign_in_host for grant in standing if not grant.asked.can_be_told})
     said = []
     if told:
         said.append(f"{_named(told)} {'is' if len(told) == 1 else 'are'} told to cancel the access.")

@@ -1,8 +1,14 @@
-"""The wire: RFC 6749 (code and refresh), 7636 (PKCE), 7009 (revocation), 8707 (resource), 9207 (iss)."""
+"""The wire: RFC 6749 (code and refresh), 7636 (PKCE), 8707 (resource), and what publishers want instead.
+
+What the publisher of the terms wants otherwise stands in its record (`Terms.wire`). How a token is cancelled is in
+`consent.revoking`, what an answer means in `consent.token_answers`.
+"""
 
 import base64
 import hashlib
+import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -24,7 +30,7 @@ from portal.vault import Secret
 
 __all__ = [
     "Client", "ClientRefused", "GrantEnded", "ProviderBusy", "RequestRefused", "TokenRefused", "Tokens", "Uncertain",
-    "account_of", "authorization_address", "exchange", "new_verifier", "refresh", "revoke",
+    "account_of", "authorization_address", "exchange", "new_verifier", "post", "refresh",
 ]  # fmt: skip
 
 LARGEST_ANSWER = 65_536
@@ -34,6 +40,7 @@ OWN_PARAMETERS = frozenset(
     "response_type response_mode client_id client_secret redirect_uri scope state nonce code_challenge "
     "code_challenge_method code_verifier code grant_type refresh_token resource audience request request_uri".split()
 )
+BODIES = {"form": ("application/x-www-form-urlencoded", urlencode), "json": ("application/json", json.dumps)}
 
 
 @dataclass(frozen=True)
@@ -57,18 +64,18 @@ def challenge_of(verifier: str) -> str:
 def authorization_address(terms: Terms, state: str, verifier: str) -> str:
     """Where the user's browser goes to sign in and agree (RFC 6749 4.1.1)."""
     parameters = {
-        # The form refuses names of our own; a row that was written past it changes nothing either.
-        **{name: value for name, value in terms.extra.items() if name.lower() not in OWN_PARAMETERS},
         "response_type": "code",
         "client_id": terms.client_id,
         "redirect_uri": terms.redirect_uri,
         "state": state,
-        "scope": " ".join(terms.scopes),
-        "resource": terms.resource,
-        "audience": terms.audience,
+        terms.wire.scope_parameter: terms.wire.scope_separator.join(terms.scopes),
+        **_for_whom(terms),
     }
     if terms.pkce == "S256":
         parameters |= {"code_challenge": challenge_of(verifier), "code_challenge_method": "S256"}
+    # The form refuses names of our own; a row that was written past it changes nothing either.
+    entered = {name: value for name, value in terms.extra.items() if name.lower() not in OWN_PARAMETERS}
+    parameters = entered | terms.authorize_params | parameters
     query = urlencode({name: value for name, value in parameters.items() if value})
     joint = "&" if urlsplit(terms.authorization_url).query else "?"
     return f"{terms.authorization_url}{joint}{query}"
@@ -79,27 +86,17 @@ def exchange(client: Client, code: str, verifier: str) -> Tokens:
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": client.terms.redirect_uri}
     if client.terms.pkce == "S256":
         form["code_verifier"] = verifier
-    return _tokens(client, client.terms.token_url, form | _for_whom(client.terms))
+    wire = client.terms.wire
+    form = wire.exchange_params | form | _for_whom(client.terms)
+    return _tokens(client, client.terms.token_url, form, wire.token_path)
 
 
 def refresh(client: Client, refresh_token: Secret) -> Tokens:
     """RFC 6749 6; `resource` goes again, because a server forgets it otherwise (RFC 8707 2.2). Raises TokenRefused."""
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
-    return _tokens(client, client.terms.refresh_url, form | _for_whom(client.terms))
-
-
-def revoke(client: Client, token: Secret, hint: str) -> bool | None:
-    """RFC 7009: whether the provider confirmed it. A token that it does not know counts as revoked (2.2).
-
-    None: it says that it never cancels tokens of this kind (2.2.1).
-    """
-    try:
-        answer = _post(client, client.terms.revocation_url, {"token": token.reveal(), "token_type_hint": hint})
-    except OutboundError:
-        return False
-    if answer.status == 400 and members_of(answer).get("error") == "unsupported_token_type":
-        return None
-    return answer.status == 200
+    wire = client.terms.wire
+    form = wire.refresh_params | form | _for_whom(client.terms)
+    return _tokens(client, client.terms.refresh_url, form, wire.refreshed_path)
 
 
 def account_of(terms: Terms, access_token: Secret) -> str:
@@ -112,7 +109,7 @@ def account_of(terms: Terms, access_token: Secret) -> str:
     except OutboundError:
         return ""
     members = members_of(answer) if answer.status == 200 else {}
-    names = (members.get(name) for name in ("preferred_username", "login", "email", "name", "sub"))
+    names = (members.get(name) for name in terms.wire.account_members)
     return next((name[:200] for name in names if isinstance(name, str) and name.isprintable() and name), "")
 
 
@@ -120,26 +117,31 @@ def _for_whom(terms: Terms) -> dict[str, str]:
     return {name: value for name, value in (("resource", terms.resource), ("audience", terms.audience)) if value}
 
 
-def _tokens(client: Client, url: str, form: dict[str, str]) -> Tokens:
+def _tokens(client: Client, url: str, form: dict[str, str], path: tuple[str, ...]) -> Tokens:
+    wire = client.terms.wire
     try:
-        answer = _post(client, url, form)
+        answer = post(client, url, form, body=wire.body, more=wire.token_headers)
     except OutboundError as error:
         raise (Uncertain() if error.sent else ProviderBusy()) from None
-    return read(answer)
+    return read(answer, wire, path)
 
 
-def _post(client: Client, url: str, form: dict[str, str]) -> Answer:
-    headers = [("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded")]
+def post(
+    client: Client, url: str, form: dict[str, str], *, body: str = "form", more: Mapping[str, str] | None = None
+) -> Answer:
+    """As our app registration, which is proved as the terms say. Raises OutboundError."""
+    kind, written = BODIES[body]
+    headers = list(({"Accept": "application/json", "Content-Type": kind} | dict(more or {})).items())
     if client.terms.client_auth == "basic" and client.secret:
-        headers.append(("Authorization", _basic(client)))
+        headers.append(("Authorization", basic(client)))
     else:
         form = form | {"client_id": client.terms.client_id}
         if client.terms.client_auth == "post" and client.secret:
             form["client_secret"] = client.secret.reveal()
-    return fetch("POST", url, headers=headers, data=urlencode(form).encode(), limit=LARGEST_ANSWER, deadline=DEADLINE)
+    return fetch("POST", url, headers=headers, data=written(form).encode(), limit=LARGEST_ANSWER, deadline=DEADLINE)
 
 
-def _basic(client: Client) -> str:
+def basic(client: Client) -> str:
     """Both parts form-encoded before they are joined (RFC 6749 2.3.1), or a secret with a colon is another one."""
     pair = f"{quote(client.terms.client_id, safe='')}:{quote(client.secret.reveal(), safe='')}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"

@@ -1,4 +1,4 @@
-"""What a provider is to be told: that tokens are no longer wanted (RFC 7009), at the address they were given under.
+"""What a provider is to be told: that tokens are no longer wanted, at the address they were given under.
 
 Ending a consent here never waits for it. What is to be told stands in rows of its own, written in the transaction that
 ends the consent; `consent.cancelling` tells it.
@@ -25,11 +25,11 @@ WIPED = {"refresh_token": "", "access_token": "", "client_secret": ""}
 
 
 def queue(given: Grant | ConsentRequest, refresh: Token, access: Token, client: Client | None = None) -> bool:
-    """For the transaction that ends it. False where there is no address at which the provider could be told."""
+    """For the transaction that ends it. False where the provider can't be told."""
     from consent.tasks import revoke_due  # noqa: PLC0415 -- the task needs this module
     from portal.waking import wake  # noqa: PLC0415
 
-    if not given.asked.revocation_url or not (refresh or access):
+    if not given.asked.can_be_told or not (refresh or access):
         return False
     row = Cancellation(
         connection_id=given.connection_id,

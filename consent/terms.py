@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings as deployment
 
-from consent.publishers import Wire, wire_of
+from consent.publishers import Wire, authorize_params_of, wire_of
 from portal.outbound import policy
 from portal.outbound.errors import OutboundError
 
@@ -65,6 +65,7 @@ class Terms:
             pkce=chosen.get("pkce", "S256"),
             client_auth=chosen.get("client_auth", "basic"),
             extra=chosen.get("extra", {}),
+            publisher=chosen.get("publisher", ""),
         )
 
     def stored(self) -> dict[str, Any]:
@@ -74,6 +75,16 @@ class Terms:
     def wire(self) -> Wire:
         """How the provider is spoken to."""
         return wire_of(self.publisher)
+
+    @property
+    def authorize_params(self) -> dict[str, str]:
+        """What the publisher wants along with the authorization request, beside `extra`."""
+        return authorize_params_of(self.publisher)
+
+    @property
+    def can_be_told(self) -> bool:
+        """Whether the provider takes the news that a token is no longer wanted."""
+        return bool(self.revocation_url and self.wire.revocation)
 
     @property
     def access_token_addresses(self) -> tuple[str, ...]:

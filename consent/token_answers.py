@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from consent.publishers import Wire
 from portal.outbound.session import Answer
 from portal.vault import Secret
 
@@ -81,18 +82,21 @@ class Tokens:
     refresh_expires_in: int | None = None
 
 
-def read(answer: Answer) -> Tokens:
-    """Errors are looked for before the status: some providers answer them with 200 (protocols.md 2.3)."""
+def read(answer: Answer, wire: Wire, path: tuple[str, ...] = ()) -> Tokens:
+    """The tokens that stand at `path`; where `wire` says nothing else, as RFC 6749 5.1 and 5.2 have it.
+
+    Errors are looked for before the status: some providers answer them with 200 (protocols.md 2.3).
+    """
     members = members_of(answer)
-    if members.get("error") or members.get("ok") is False:
-        raise _refusal(str(members.get("error", "")), answer)
+    if _says_no(members, wire):
+        raise _refusal(str(members.get("error", "")), answer, wire)
     if answer.status == 429:
         raise ProviderBusy(_retry_after(answer))
     if answer.status >= 500:
         raise Uncertain(_retry_after(answer))
     if answer.status != 200:
         raise RequestRefused
-    tokens = _strict(members) if _is_json(answer) else None
+    tokens = _strict(members, wire, path) if _is_json(answer) else None
     if tokens is None:
         raise Uncertain
     return tokens
@@ -103,15 +107,21 @@ CLIENT = {"invalid_client", "unauthorized_client", "incorrect_client_credentials
 BUSY = {"temporarily_unavailable", "slow_down", "ratelimited"}
 
 
-def _refusal(error: str, answer: Answer) -> TokenRefused:
+def _says_no(members: dict[str, Any], wire: Wire) -> bool:
+    return bool(members.get("error")) or any(members.get(name) is False for name in ("ok", wire.success_member))
+
+
+def _refusal(error: str, answer: Answer, wire: Wire) -> TokenRefused:
     if error in BUSY or answer.status == 429:
         return ProviderBusy(_retry_after(answer))
     if answer.status >= 500:
         # Whatever it says: a server that fails in the middle may have rotated before.
         return Uncertain(_retry_after(answer))
-    if error in ENDED:
+    if error in ENDED or error in wire.ended_errors:
         return GrantEnded()
-    return ClientRefused() if error in CLIENT else RequestRefused()
+    if error in CLIENT or error in wire.client_errors:
+        return ClientRefused()
+    return GrantEnded() if answer.status in wire.ended_statuses else RequestRefused()
 
 
 def _retry_after(answer: Answer) -> int | None:
@@ -148,15 +158,17 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _strict(members: dict[str, Any]) -> Tokens | None:
+def _strict(members: dict[str, Any], wire: Wire, path: tuple[str, ...]) -> Tokens | None:
     """A token answer as RFC 6749 5.1 has it; None for everything that a header or a row can't hold safely."""
-    refresh_token = members.get("refresh_token")
     try:
-        _check_type(members.get("token_type"))
+        _check_success(members, wire)
+        members = _at(path, members)
+        _check_type(members.get("token_type"), wire.token_types)
+        refresh_token = members.get("refresh_token")
         return Tokens(
             access=_token(members.get("access_token")),
             refresh=_token(refresh_token) if refresh_token not in (None, "") else None,
-            expires_in=_lifetime(members.get("expires_in")),
+            expires_in=_lifetime(members.get("expires_in"), wire.expires_default),
             scopes=_scopes(members.get("scope")),
             refresh_expires_in=_refresh_lifetime(members),
         )
@@ -164,9 +176,23 @@ def _strict(members: dict[str, Any]) -> Tokens | None:
         return None
 
 
-def _check_type(value: Any) -> None:
+def _check_success(members: dict[str, Any], wire: Wire) -> None:
+    if wire.success_member and members.get(wire.success_member) is not True:
+        raise ValueError(wire.success_member)
+
+
+def _at(path: tuple[str, ...], members: Any) -> dict[str, Any]:
+    for name in path:
+        members = members.get(name) if isinstance(members, dict) else None
+    if not isinstance(members, dict):
+        raise ValueError("path")
+    return members
+
+
+def _check_type(value: Any, accepted: tuple[str, ...]) -> None:
     """Required, in any case (RFC 6749 7.1): a token of another type sent as a bearer token is a leak or a riddle."""
-    if not isinstance(value, str) or value.lower() != "bearer":
+    said = "" if value is None else value
+    if not isinstance(said, str) or said.lower() not in accepted:
         raise ValueError("token_type")
 
 
@@ -179,10 +205,10 @@ def _token(value: Any) -> Secret:
     return Secret(value)
 
 
-def _lifetime(value: Any) -> int | None:
-    """Seconds, within reason; some providers send a string. Not said is not for ever: None."""
+def _lifetime(value: Any, unsaid: int | None) -> int | None:
+    """Seconds, within reason; some providers send a string. Not said is not for ever: None, or as the record has it."""
     if value is None:
-        return None
+        return unsaid
     if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdecimal():
         raise ValueError("expires_in")
     return max(SHORTEST_LIFE, min(int(value), LONGEST_LIFE))

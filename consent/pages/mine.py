@@ -84,7 +84,7 @@ def disconnect(request: HttpRequest, grant: UUID) -> HttpResponse:
 
 def _will_be_told(grant: Grant) -> str:
     host = grant.asked.sign_in_host
-    if grant.state == Grant.State.ACTIVE and grant.asked.revocation_url:
+    if grant.state == Grant.State.ACTIVE and grant.asked.can_be_told:
         return f"{host} is told to cancel it."
     return f"{host} can't be told from here. To be sure, take the access back in your account there as well."
 

@@ -27,7 +27,7 @@ from consent.publishers.stripe import STRIPE
 from consent.publishers.zendesk import ZENDESK
 from consent.publishers.zoom import ZOOM
 
-__all__ = ["PUBLISHERS", "Publisher", "Scope", "Variable", "Wire", "wire_of"]
+__all__ = ["PUBLISHERS", "Publisher", "Scope", "Variable", "Wire", "authorize_params_of", "wire_of"]
 
 # In the order in which they are offered.
 CATALOGUE = (
@@ -42,3 +42,8 @@ STANDARD = Wire()
 def wire_of(slug: str) -> Wire:
     """The standards for "", which is a custom app, and for a publisher that is no longer in the catalogue."""
     return PUBLISHERS[slug].wire if slug in PUBLISHERS else STANDARD
+
+
+def authorize_params_of(slug: str) -> dict[str, str]:
+    """As of the record today: what a publisher wants to be sent is not what a user was asked."""
+    return PUBLISHERS[slug].authorize_params if slug in PUBLISHERS else {}

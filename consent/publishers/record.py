@@ -55,16 +55,20 @@ class Wire:
     refreshed_path: tuple[str, ...] = ()
     # A member that is true in every success; "" for none.
     success_member: str = ""
-    # Some leave out `token_type`, or say something else than Bearer, of what is a bearer token all the same.
+    # In small letters. Some say something else than Bearer of what is a bearer token all the same; with "" among
+    # them the member may be missing.
     token_types: tuple[str, ...] = ("bearer",)
-    # Error codes and statuses by which a refresh token is dead, beside `invalid_grant`.
+    # Error codes by which a refresh token is dead, beside `invalid_grant`; they go before `client_errors`.
     ended_errors: tuple[str, ...] = ()
+    # Statuses by which it is, whatever the error code; only where the answer says `error` in JSON.
     ended_statuses: tuple[int, ...] = ()
     # Error codes that mean that our app is refused, beside `invalid_client`.
     client_errors: tuple[str, ...] = ()
     # Seconds, where the answer has no `expires_in`; None where a token then lives until it is revoked.
     expires_default: int | None = None
-    # How a token is cancelled: a name of `consent.revocation`'s ways; "" where the publisher has none.
+    # Where the userinfo answer names the account: the first member that is there.
+    account_members: tuple[str, ...] = ("preferred_username", "login", "email", "name", "sub")
+    # How a token is cancelled: a name of `consent.revoking.WAYS`; "" where the publisher has none.
     revocation: str = "rfc7009"
     # True where cancelling one token ends everything that this account gave to the app.
     revocation_ends_all: bool = False

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from connections.troubleshooting import CATALOGUE
-from consent import oauth2, token_answers
+from consent import oauth2, revoking, token_answers
 from consent.oauth2 import ClientRefused, GrantEnded, ProviderBusy, RequestRefused, TokenRefused, Uncertain
 from consent.terms import Terms
 from portal.vault import Secret
@@ -343,9 +343,9 @@ def test_a_refresh_goes_to_the_refresh_url(octo):
 def test_a_revoked_token_is_dead_and_an_unknown_one_counts_as_revoked(octo, client):
     held = tokens_of(client)
 
-    assert oauth2.revoke(client, held.refresh, "refresh_token") is True
+    assert revoking.revoke(client, held.refresh, "refresh_token") is True
     assert octo.living_approvals() == []
-    assert oauth2.revoke(client, Secret("never-heard-of"), "access_token") is True
+    assert revoking.revoke(client, Secret("never-heard-of"), "access_token") is True
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_a_revoked_token_is_dead_and_an_unknown_one_counts_as_revoked(octo, clie
 def test_a_revocation_that_was_not_confirmed_says_so(octo, client, fault, said):
     octo.next(fault, at="revoke")
 
-    assert oauth2.revoke(client, Secret("any"), "refresh_token") is said
+    assert revoking.revoke(client, Secret("any"), "refresh_token") is said
 
 
 def test_the_account_is_named_and_a_provider_that_plays_tricks_names_none(octo, client):

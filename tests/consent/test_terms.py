@@ -27,6 +27,7 @@ SETTINGS = {
     "pkce": "off",
     "client_auth": "post",
     "extra": {"prompt": "consent"},
+    "publisher": "github",
 }
 
 
