@@ -162,6 +162,11 @@ class FakePublisher:
         path = self.paths.get(name, "")
         return f"{self.origin}{path.format(**values)}" if path else ""
 
+    def replace_secrets(self) -> None:
+        """As if somebody had made new client secrets there."""
+        for app in self._apps.values():
+            app.client_secret = f"canary-{secrets.token_hex(16)}"
+
     def next(self, *misbehaviours: Misbehaviour, at: str = "token") -> None:
         """Each serves one request. at: "token", or "code" and "refresh" alone, "revocation", "userinfo"."""
         self.plan.next[at].extend(misbehaviours)

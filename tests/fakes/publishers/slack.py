@@ -51,11 +51,10 @@ class Slack(FakePublisher):
         return JSONResponse({"ok": True, "user": claims["username"], "user_id": "U1", "team": "Contoso"})
 
     def revocation(self, asked: Asked) -> Response:
-        """The very token that is sent, and what was got with it."""
+        """The very token that is sent, and nothing else."""
         if asked.bearer in self._access and self._access[asked.bearer].ends <= self.now():
             raise Refused("token_expired")
-        approval = self.approval_of(asked.bearer)
-        if approval is None:
-            raise Refused("invalid_auth" if asked.bearer not in self._access else "token_revoked")
-        approval.is_dead = True
+        if self.approval_of(asked.bearer) is None:
+            raise Refused("token_revoked" if asked.bearer in self._access else "invalid_auth")
+        self.cancel(asked.bearer)
         return JSONResponse({"ok": True, "revoked": True})
