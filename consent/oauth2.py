@@ -40,6 +40,8 @@ OWN_PARAMETERS = frozenset(
     "response_type response_mode client_id client_secret redirect_uri scope state nonce code_challenge "
     "code_challenge_method code_verifier code grant_type refresh_token resource audience request request_uri".split()
 )
+# Where a userinfo answer may name the account: OpenID's claims, and what publishers say instead.
+NAMES = ("preferred_username", "login", "email", "username", "user", "name", "sub")
 BODIES = {"form": ("application/x-www-form-urlencoded", urlencode), "json": ("application/json", json.dumps)}
 
 
@@ -109,7 +111,7 @@ def account_of(terms: Terms, access_token: Secret) -> str:
     except OutboundError:
         return ""
     members = members_of(answer) if answer.status == 200 else {}
-    names = (members.get(name) for name in terms.wire.account_members)
+    names = (members.get(name) for name in NAMES)
     return next((name[:200] for name in names if isinstance(name, str) and name.isprintable() and name), "")
 
 

@@ -119,9 +119,11 @@ def _refusal(error: str, answer: Answer, wire: Wire) -> TokenRefused:
         return Uncertain(_retry_after(answer))
     if error in ENDED or error in wire.ended_errors:
         return GrantEnded()
-    if error in CLIENT or error in wire.client_errors:
+    if error == "invalid_client" or error in wire.client_errors:
         return ClientRefused()
-    return GrantEnded() if answer.status in wire.ended_statuses else RequestRefused()
+    if answer.status in wire.ended_statuses:
+        return GrantEnded()
+    return ClientRefused() if error in CLIENT else RequestRefused()
 
 
 def _retry_after(answer: Answer) -> int | None:

@@ -60,14 +60,12 @@ class Wire:
     token_types: tuple[str, ...] = ("bearer",)
     # Error codes by which a refresh token is dead, beside `invalid_grant`; they go before `client_errors`.
     ended_errors: tuple[str, ...] = ()
-    # Statuses by which it is, whatever the error code; only where the answer says `error` in JSON.
+    # Statuses by which it is, also with a code that means something else to others; only where `error` is said in JSON.
     ended_statuses: tuple[int, ...] = ()
-    # Error codes that mean that our app is refused, beside `invalid_client`.
+    # Error codes that mean that our app is refused, whatever the status, as `invalid_client` does.
     client_errors: tuple[str, ...] = ()
     # Seconds, where the answer has no `expires_in`; None where a token then lives until it is revoked.
     expires_default: int | None = None
-    # Where the userinfo answer names the account: the first member that is there.
-    account_members: tuple[str, ...] = ("preferred_username", "login", "email", "name", "sub")
     # How a token is cancelled: a name of `consent.revoking.WAYS`; "" where the publisher has none.
     revocation: str = "rfc7009"
     # True where cancelling one token ends everything that this account gave to the app.

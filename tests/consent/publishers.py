@@ -51,7 +51,6 @@ STATED = {
             success_member="ok",
             token_types=("user",),
             client_errors=("bad_client_secret",),
-            account_members=("user",),
             revocation="slack",
         ),
     ),
@@ -80,9 +79,7 @@ STATED = {
         grace=600,
         wire=Wire(
             body="json",
-            ended_errors=("unauthorized_client",),
             ended_statuses=(403,),
-            client_errors=("access_denied",),
             revocation="",
         ),
     ),
@@ -98,7 +95,7 @@ STATED = {
         "figma",
         "file_content:read",
         refresh_url="https://figma.example/",
-        wire=Wire(ended_statuses=(400,), account_members=("handle", "email"), revocation=""),
+        wire=Wire(ended_statuses=(400,), revocation=""),
     ),
 }
 

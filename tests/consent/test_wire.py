@@ -137,7 +137,9 @@ class TestTheEnd:
         [
             (answer({"error": "whatever"}, 403), GrantEnded),
             (answer({"error": True, "status": 403}, 403), GrantEnded),
+            (answer({"error": "unauthorized_client"}, 403), GrantEnded),
             (answer({"error": "invalid_client"}, 403), ClientRefused),
+            (answer({"error": "bad_client_secret"}, 403), ClientRefused),
             (answer({"error": "slow_down"}, 403), ProviderBusy),
             (answer({"error": "whatever"}, 400), RequestRefused),
             (answer({"message": "Forbidden"}, 403), RequestRefused),
@@ -148,7 +150,7 @@ class TestTheEnd:
     )
     def test_a_status_means_the_end_only_where_the_publisher_itself_says_error(self, given, kind):
         """A proxy's 403 must not cost everybody their consent."""
-        assert kind_of(given, Wire(ended_statuses=(403,))) is kind
+        assert kind_of(given, Wire(ended_statuses=(403,), client_errors=("bad_client_secret",))) is kind
 
     @pytest.mark.parametrize("status", [500, 502, 503])
     def test_a_server_that_fails_ends_nothing(self, status):
@@ -445,12 +447,3 @@ def test_a_custom_app_is_told_as_rfc_7009_has_it_where_it_has_an_address():
 def test_the_account_is_read_where_the_publisher_names_it(fake, client_of):
     client = client_of(fake)
     assert "octo-ben" in oauth2.account_of(client.terms, exchanged(client).access)
-
-
-@with_a("slack")
-def test_a_name_is_a_text(fake, client_of):
-    client = client_of(fake)
-    access = exchanged(client).access
-    for user in ({"name": "x"}, ["x"], None, 7, "a\u202eb", "a\nb"):
-        fake.next(bad.answers({"ok": True, "user": user, "name": "never-this"}), at="userinfo")
-        assert oauth2.account_of(client.terms, access) == ""
