@@ -28,7 +28,7 @@ def refreshed(grant: Grant, lease: Lease, beyond: int | None) -> AccessToken | N
     Raises NeedsConsent or CredentialUnavailable.
     """
     if not grant.refresh_token:
-        return _ended(grant, lease, "access_token_ended")
+        return _ended(grant, lease, "access_token_refused" if tokens.lives(grant) else "access_token_ended")
     try:
         client, token = clients.of(grant.connection, grant.asked), tokens.opened(grant, "refresh_token")
     except CredentialUnavailable as unavailable:

@@ -10,7 +10,8 @@ _USER = rows(
     (
         "refresh_token_ended",
         "The provider has ended the access",
-        "It was taken back at the provider, expired there, or was not used for too long.",
+        "It was taken back at the provider, expired there, or was not used for too long; or the provider wants the "
+        "person to sign in again.",
         "Open the consent link, sign in and allow it again.",
     ),
     (
@@ -23,6 +24,12 @@ _USER = rows(
         "access_token_ended",
         "The access has expired",
         "The provider gave no token to renew it with. Many providers give one only for the scope offline_access.",
+        "Open the consent link, sign in and allow it again.",
+    ),
+    (
+        "access_token_refused",
+        "The endpoint no longer accepts the access",
+        "It was taken back at the provider or ended there early, and there is no token to renew it with.",
         "Open the consent link, sign in and allow it again.",
     ),
     (

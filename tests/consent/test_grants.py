@@ -342,7 +342,7 @@ def test_a_refused_token_without_a_refresh_token_needs_consent(github, connected
     github.next(bad.without("refresh_token"), at="code")
     grant = again(give(connected, release_bot, ben))
 
-    with pytest.raises(grants.NeedsConsent, match="access_token_ended"):
+    with pytest.raises(grants.NeedsConsent, match="access_token_refused"):
         grants.fresh_token(grant, beyond=grant.generation)
 
 

@@ -143,7 +143,7 @@ def _it_lives_on(grant: Grant) -> None:
 def _it_is_taken_back_there(world: World, grant: Grant) -> None:
     world.fake.kill()
     text = asked(ask(world.ben))["text"]
-    reason = "refresh_token_ended" if grant.refresh_token else "access_token_ended"
+    reason = "refresh_token_ended" if grant.refresh_token else "access_token_refused"
     grant = again(grant)
     assert (grant.state, grant.reason) == (Grant.State.NEEDS_CONSENT, reason)
     assert CATALOGUE[reason].title in text

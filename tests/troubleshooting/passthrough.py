@@ -84,6 +84,12 @@ def has_no_refresh_token(world: World, grant: Grant) -> None:
     expire(grant)
 
 
+def is_refused_and_has_no_refresh_token(world: World, grant: Grant) -> None:
+    """As of providers whose tokens have no end: that it was taken back there is seen at the endpoint."""
+    Grant.objects.filter(pk=grant.pk).update(refresh_token="")
+    world.octo.revoke_everything()
+
+
 def was_cut_off_while_it_was_renewed(world: World, grant: Grant) -> None:
     """The provider has rotated, and its answer was lost."""
     expire(grant)
@@ -126,6 +132,7 @@ ENDED = {
     "refresh_token_ended": ended_at_the_provider,
     "interrupted_refresh": was_cut_off_while_it_was_renewed,
     "access_token_ended": has_no_refresh_token,
+    "access_token_refused": is_refused_and_has_no_refresh_token,
     "disconnected_by_user": was_disconnected,
     "disconnected_by_administrator": was_revoked_by_an_administrator,
     "user_left": left_and_came_back,
