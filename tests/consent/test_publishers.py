@@ -14,7 +14,7 @@ from django.utils import timezone
 from connections import agent_card
 from connections.models import Connection, Health
 from connections.troubleshooting import CATALOGUE
-from consent import grants
+from consent import endings, grants
 from consent.models import Cancellation, ConsentRequest, Grant
 from consent.publishers import PUBLISHERS
 from consent.revoking import WAYS
@@ -156,6 +156,7 @@ def _it_is_disconnected_here(world: World, grant: Grant) -> None:
     address = f"/consents/{grant.id}/disconnect"
     words = "is told to cancel it" if is_told else "can't be told from here"
     assert words in text_of(browser.get(address))
+    assert ("told to cancel" if is_told else "can't be told from here") in endings.at_providers([grant])[0]
     browser.post(address)
     assert again(grant).state == Grant.State.REVOKED
     told = Cancellation.objects.filter(connection_id=world.connection.id)

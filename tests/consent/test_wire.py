@@ -57,7 +57,9 @@ class TestWhereTheTokensStand:
         "there", ["a text", ["a", "list"], [OF_USER], None, 7, True, {}, {"authed_user": OF_USER}, "access_token"]
     )
     def test_what_is_no_object_holds_no_tokens(self, there):
-        assert kind_of(answer({"ok": True, "authed_user": there}), LIKE_SLACK, ("authed_user",)) is Uncertain
+        """Nor does what stands beside it: that is somebody else's, such as a bot's."""
+        beside = {"ok": True, **OF_USER, "authed_user": there}
+        assert kind_of(answer(beside), LIKE_SLACK, ("authed_user",)) is Uncertain
 
     def test_they_are_taken_from_nowhere_else(self):
         for_a_bot = answer({"ok": True, **OF_USER, "authed_user": {"id": "U1"}})

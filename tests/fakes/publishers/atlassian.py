@@ -26,9 +26,11 @@ class Atlassian(FakePublisher):
         return JSONResponse({"error": refused.error, "error_description": "Words."}, refused.status)
 
     def bad_client(self) -> Refused:
+        # Not documented.
         return Refused("access_denied", 401)
 
     def dead(self) -> Refused:
+        # Documented with invalid_grant; seen like this (raycast/extensions, issue 11836).
         return Refused("unauthorized_client", 403)
 
     def userinfo(self, claims: dict[str, Any]) -> Response:

@@ -1,5 +1,7 @@
 """Figma: refreshed at an address of its own, which gives no new refresh token; errors without a code.
 
+No document says how it refuses a refresh token that is dead: here as it refuses everything, with 400.
+
 developers.figma.com/docs/rest-api/oauth-apps
 """
 

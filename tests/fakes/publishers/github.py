@@ -60,6 +60,7 @@ class GitHub(FakePublisher):
         return JSONResponse({"login": claims["username"], "id": 1})
 
     def revocation(self, asked: Asked) -> Response:
+        """Documented are 204 and 422; what it does not know, GitHub hides behind 404."""
         client_id = asked.received.path.split("/")[2]
         app = self._apps.get(client_id)
         if app is None or asked.basic != (client_id, app.client_secret) or asked.received.method != "DELETE":

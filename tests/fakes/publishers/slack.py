@@ -51,7 +51,7 @@ class Slack(FakePublisher):
         return JSONResponse({"ok": True, "user": claims["username"], "user_id": "U1", "team": "Contoso"})
 
     def revocation(self, asked: Asked) -> Response:
-        """The very token that is sent, and nothing else."""
+        """The very token that is sent. No document says that its refresh token goes with it."""
         if asked.bearer in self._access and self._access[asked.bearer].ends <= self.now():
             raise Refused("token_expired")
         if self.approval_of(asked.bearer) is None:
