@@ -30,6 +30,7 @@ FIGMA = Publisher(
     default_scopes=("current_user:read", "file_metadata:read"),
     pkce="off",
     lives="90 days, renewed until it is cancelled",
-    # A refresh is answered without a refresh token: the one that was used stays.
-    wire=Wire(scope_separator=",", token_types=("bearer", ""), revocation=""),
+    # A refresh is answered without a refresh token: the one that was used stays. Errors have no code, and no document
+    # says which status a dead refresh token gets; 400 is how the interface refuses a value that it can't use.
+    wire=Wire(scope_separator=",", token_types=("bearer", ""), ended_statuses=(400,), revocation=""),
 )
