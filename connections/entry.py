@@ -69,7 +69,8 @@ class Entry:
     def _rows(self, data: Mapping | None, typed: Mapping | None, more: bool) -> list[SecretRow]:
         kept = self._own("secrets")
         stored = list(kept.all()) if kept is not None else []
-        rows = secret_rows.rows_of(self.method, stored, data if data is not None else typed, more=more)
+        fields = self.method.secret_fields_with({name: self.settings[name].value() for name in self.settings.fields})
+        rows = secret_rows.rows_of(fields, stored, data if data is not None else typed, more=more)
         if typed is None:
             return rows
         return [
