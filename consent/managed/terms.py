@@ -1,4 +1,4 @@
-"""What is asked through a publisher's app: everything but the endpoint and the scopes is the record's and the owner's."""
+"""What is asked through a publisher's app: all but endpoint and scopes is the record's and the owner's."""
 
 from connections.models import Connection
 from consent.managed import apps
