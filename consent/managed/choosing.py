@@ -34,7 +34,8 @@ class Carried(forms.Field):
     """What was typed under the other choice."""
 
     def __init__(self, *, many: bool = False) -> None:
-        super().__init__(required=False, widget=forms.MultipleHiddenInput() if many else forms.HiddenInput())
+        self.hidden_widget = forms.MultipleHiddenInput if many else forms.HiddenInput
+        super().__init__(required=False, widget=self.hidden_widget)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class PassthroughSettings(OAuthSettings):
 
     OF_MANAGED = ("publisher", "scopes_of", "ticked", "further")
     BOTH = ("keep_alive_days",)
+
+    app: PublisherApp | None = None
 
     option = forms.ChoiceField(choices=OPTIONS, required=False, widget=forms.RadioSelect)
     publisher = forms.CharField(label="Publisher", max_length=60, required=False)
@@ -72,6 +75,8 @@ class PassthroughSettings(OAuthSettings):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        # A copy: what came in may be the connection's own settings.
+        self.initial = dict(self.initial)
         is_stored = not self.is_bound and bool(self.initial) and "option" not in self.initial
         self.is_managed = self._option(is_stored=is_stored) == MANAGED
         self.initial["option"] = MANAGED if self.is_managed else CUSTOM
@@ -97,10 +102,7 @@ class PassthroughSettings(OAuthSettings):
             self.fields[name] = Carried(many=name == "ticked")
 
     def _choose_publisher(self, *, is_stored: bool) -> None:
-        usable = apps.usable()
-        if not self.is_bound and not self.initial.get("publisher") and len(usable) == 1:
-            self.initial["publisher"] = usable[0].publisher
-        self.app = next((app for app in usable if app.publisher == self._sent("publisher")), None)
+        self.app = apps.find(self._sent("publisher") or "")
         if self.record is None:
             return
         self.fields["ticked"].choices = [(scope.name, scope.words) for scope in self._choosable]
@@ -144,8 +146,19 @@ class PassthroughSettings(OAuthSettings):
 
     @property
     def carried(self) -> list[forms.BoundField]:
-        """Those that have something to carry."""
-        return [self[name] for name, field in self.fields.items() if isinstance(field, Carried) and self[name].value()]
+        """Those that have something to carry; scopes, too, while there is no publisher that they could be shown for."""
+        waiting = self.OF_MANAGED[1:] if self.is_managed and self.record is None else ()
+        names = [name for name, field in self.fields.items() if isinstance(field, Carried) or name in waiting]
+        return [self[name] for name in names if self[name].value()]
+
+    def full_clean(self) -> None:
+        """Nothing of what is carried is judged."""
+        every = self.fields
+        self.fields = {name: field for name, field in every.items() if not isinstance(field, Carried)}
+        try:
+            super().full_clean()
+        finally:
+            self.fields = every
 
     def clean(self) -> dict[str, Any]:
         super().clean()

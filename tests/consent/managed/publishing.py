@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Any
 
-
 from connections.models import Connection
 from consent.managed import listing
 from consent.models import PublisherApp

@@ -1,4 +1,4 @@
-"""The portal owner's pages of publishers' apps: registered once, shown without their secret, changed after a question."""
+"""The portal owner's pages of publishers' apps: registered once, shown without secret, changed after a question."""
 
 from datetime import timedelta
 
