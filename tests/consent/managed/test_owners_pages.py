@@ -1,5 +1,6 @@
 """The portal owner's pages of publishers' apps: registered once, shown without secret, changed after a question."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -71,7 +72,7 @@ def test_an_app_is_registered_sealed_and_listed_without_its_secret(browse, ana, 
     assert "Octo Registered just now by Ana Ruiz https://review.contoso.example" in words_of(page)
     assert event() == "publisher_app.listed"
     row = LogRow.objects.latest("id")
-    assert row.details == {"publisher": "Octo", "client_id": "octo-1", "origins": REVIEW}
+    assert json.loads(row.details) == {"publisher": "Octo", "client_id": "octo-1", "origins": REVIEW}
     assert SLUG not in text_of(browse(ana).get(NEW)), "one publisher has one app"
     again = browse(ana).post(f"{NEW}?publisher={SLUG}", ENTERED)
     assert again.status_code == 422 and "has an app on this portal already" in words_of(again)
