@@ -69,13 +69,20 @@ class Entry:
     def _rows(self, data: Mapping | None, typed: Mapping | None, more: bool) -> list[SecretRow]:
         kept = self._own("secrets")
         stored = list(kept.all()) if kept is not None else []
-        rows = secret_rows.rows_of(self.method, stored, data if data is not None else typed, more=more)
+        fields = self.method.secret_fields_with(self._settings_now())
+        rows = secret_rows.rows_of(fields, stored, data if data is not None else typed, more=more)
         if typed is None:
             return rows
         return [
             SecretRow(row.field, row.position, stored=row.stored, initial=_as_typed(row, leave_out="value"))
             for row in rows
         ]
+
+    def _settings_now(self) -> dict:
+        """As they stand in the form, judged or not."""
+        if not self.settings.is_bound:
+            return self.settings.initial
+        return {name: self.settings[name].data for name in self.settings.fields}
 
     @property
     def parts(self) -> list[forms.Form]:

@@ -119,13 +119,13 @@ def _expires_on() -> forms.DateField:
 
 
 def rows_of(
-    method: AuthMethod, stored: Iterable[Secret] = (), data: Mapping | None = None, *, more: bool = False
+    fields: Iterable[SecretField], stored: Iterable[Secret] = (), data: Mapping | None = None, *, more: bool = False
 ) -> list[SecretRow]:
     """A row for every stored secret, one more per field that has none, all that a field allows with `more`."""
     places = {(secret.field, secret.position): secret for secret in stored}
     return [
         SecretRow(field, position, stored=places.get((field.slug, position)), data=data)
-        for field in method.secret_fields
+        for field in fields
         for position in _positions(field, places, data, more)
     ]
 

@@ -16,7 +16,9 @@ from connections.methods.base import CredentialUnavailable
 from connections.models import Connection
 from consent import clients, events, grants, marking, oauth2, revocation, rollover
 from consent.flow import FlowRefused, check_may_connect, decide, digest, note, refused
+from consent.managed import apps
 from consent.models import ConsentRequest, Grant
+from consent.terms import publishers_redirect_uri
 from portal import vault
 from portal.audit import changes, log
 from portal.audit.events import Outcome
@@ -25,10 +27,13 @@ from portal.users import User
 State = ConsentRequest.State
 
 
-def complete(connection_id: UUID, user: User, browser: str, answer: MultiValueDict) -> Grant:
-    """The provider's answer at our redirect URI. Raises FlowRefused; the code is exchanged only after every check."""
-    request = _of_state(answer.get("state", ""), connection_id, user)
-    _check_it_is_theirs(request, connection_id, user, browser)
+def complete(at: UUID | str, user: User, browser: str, answer: MultiValueDict) -> Grant:
+    """The provider's answer at our redirect URI. Raises FlowRefused; the code is exchanged only after every check.
+
+    `at` is what the redirect URI names: a connection by its id, or a publisher whose app the portal manages.
+    """
+    request = _of_state(answer.get("state", ""), at, user)
+    _check_it_is_theirs(request, at, user, browser)
     _check_each_once(request, answer)
     _check_issuer(request, answer)
     if "error" in answer:
@@ -43,18 +48,19 @@ def complete(connection_id: UUID, user: User, browser: str, answer: MultiValueDi
     return _exchanged(request, answer["code"])
 
 
-def _of_state(state: str, connection_id: UUID, user: User) -> ConsentRequest:
+def _of_state(state: str, at: UUID | str, user: User) -> ConsentRequest:
     rows = ConsentRequest.objects.select_related("connection__project", "agent__registered_by", "user")
     request = rows.filter(state_digest=digest(state)).first() if state else None
     if request is None:
-        _log_unknown(connection_id, user)
+        _log_unknown(at, user)
         raise FlowRefused("consent_answer_unknown")
     return request
 
 
-def _log_unknown(connection_id: UUID, user: User) -> None:
+def _log_unknown(at: UUID | str, user: User) -> None:
     """A state that was used, replaced or never made: replaying and guessing are seen at the connection they aim at."""
-    connection = Connection.objects.select_related("project").filter(pk=connection_id).first()
+    rows = Connection.objects.select_related("project")
+    connection = rows.filter(pk=at).first() if isinstance(at, UUID) else None
     log.record(
         events.CALLBACK_REFUSED,
         log.Actor.of(user),
@@ -65,18 +71,26 @@ def _log_unknown(connection_id: UUID, user: User) -> None:
     )
 
 
-def _check_it_is_theirs(request: ConsentRequest, connection_id: UUID, user: User, browser: str) -> None:
+def _check_it_is_theirs(request: ConsentRequest, at: UUID | str, user: User, browser: str) -> None:
     """Whose session, whose connection, whose browser: any other answer was made to be mistaken for this one."""
     same_browser = hmac.compare_digest(digest(browser), request.browser_digest)
     checks = [
         (request.user_id == user.id, "consent_wrong_person"),
-        (request.connection_id == connection_id, "consent_answer_foreign"),
+        (_belongs_to(request, at), "consent_answer_foreign"),
         (same_browser, "consent_other_browser"),
         (request.state == State.WAITING and request.flow_ends_at > timezone.now(), "consent_flow_ended"),
     ]
     for holds, code in checks:
         if not holds:
             raise refused(events.CALLBACK_REFUSED, request, user, code)
+
+
+def _belongs_to(request: ConsentRequest, at: UUID | str) -> bool:
+    """Whether the answer came to the very address that was named to the provider."""
+    terms = request.asked
+    if terms.publisher:
+        return at == terms.publisher and terms.redirect_uri == publishers_redirect_uri(at)
+    return at == request.connection_id
 
 
 def _check_each_once(request: ConsentRequest, answer: MultiValueDict) -> None:
@@ -141,6 +155,7 @@ def _stored(request: ConsentRequest, client: oauth2.Client, tokens: oauth2.Token
     account = oauth2.account_of(request.asked, tokens.access)
     try:
         with changes.announced():
+            apps.hold(request.asked)
             _check_still_wanted(request)
             grant = grants.store(request, tokens, account)
             decide(request, State.GRANTED)

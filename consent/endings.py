@@ -18,7 +18,11 @@ SHOWN = 3
 
 def sentences(rows: QuerySet[Grant]) -> list[str]:
     """For whoever is about to end these grants; none where there are none."""
-    standing = list(rows.filter(state=Grant.State.ACTIVE).select_related("connection"))
+    return about(list(rows.filter(state=Grant.State.ACTIVE).select_related("connection")))
+
+
+def about(standing: list[Grant]) -> list[str]:
+    """The same of those that were found already."""
     if not standing:
         return []
     people = len({grant.user_id for grant in standing})
@@ -28,14 +32,26 @@ def sentences(rows: QuerySet[Grant]) -> list[str]:
 
 def at_providers(standing: list[Grant]) -> list[str]:
     """Whether their providers are told, in words."""
-    told = sorted({grant.asked.sign_in_host for grant in standing if grant.asked.can_be_told})
+    ids = [grant.pk for grant in standing]
+    told = sorted({grant.asked.sign_in_host for grant in standing if revocation.is_told(grant, besides=ids)})
     not_told = sorted({grant.asked.sign_in_host for grant in standing if not grant.asked.can_be_told})
-    said = []
+    said = [stays_signed_in(host) for host in _sparing(standing, ids)]
     if told:
         said.append(f"{_named(told)} {'is' if len(told) == 1 else 'are'} told to cancel the access.")
     if not_told:
         said.append(f"{_named(not_told)} can't be told from here; people can take the access back there.")
     return said
+
+
+def stays_signed_in(host: str) -> str:
+    """Where telling the provider would end more than what is meant."""
+    return (
+        f"{host} is not told, because it would cancel everything at once: the account stays signed in for other agents."
+    )
+
+
+def _sparing(standing: list[Grant], ids: list) -> list[str]:
+    return sorted({grant.asked.sign_in_host for grant in standing if revocation.spares_others(grant, besides=ids)})
 
 
 def _named(hosts: list[str]) -> str:
@@ -73,3 +89,5 @@ def before_its_row_goes(sender: type[Grant], instance: Grant, **_kwargs) -> None
     """
     with changes.announced():
         revocation.queue(instance, *tokens.both(instance))
+        # Of several that a cascade deletes together, the last one has to see that it is the last.
+        Grant.objects.filter(pk=instance.pk).update(state=Grant.State.REVOKED)

@@ -49,3 +49,15 @@ FORMER_SECRET = Event(
     "Former client secret",
     "The provider of {connection} refused the new client secret and took the former one",
 )
+APP_LISTED = Event(
+    "publisher_app.listed", "Publisher's app listed", "{who} registered this portal's app of {publisher}"
+)
+APP_CHANGED = Event(
+    "publisher_app.changed", "Publisher's app changed", "{who} changed this portal's app of {publisher}"
+)
+APP_SECRET_REPLACED = Event(
+    "publisher_app.secret_replaced", "Secret replaced", "{who} replaced the secret of this portal's app of {publisher}"
+)
+APP_REMOVED = Event(
+    "publisher_app.removed", "Publisher's app removed", "{who} removed this portal's app of {publisher}"
+)

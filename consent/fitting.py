@@ -14,7 +14,15 @@ from portal.users import User
 def lost_by(connection: Connection, slug: str) -> str:
     """What saving `connection` as it is now would end, in words; "" for nothing. `slug` is this method's."""
     count = len(_misfits(connection, slug))
-    return f"sets {count} consent{'' if count == 1 else 's'} to “needs consent again”" if count else ""
+    lost = ["clears the client secret"] if _drops_secret(connection, slug) else []
+    lost += [f"sets {count} consent{'' if count == 1 else 's'} to “needs consent again”"] if count else []
+    return " and ".join(lost)
+
+
+def _drops_secret(connection: Connection, slug: str) -> bool:
+    """A connection that turns to a publisher's app keeps no secret of its own."""
+    turns = connection.auth_method == slug and bool(connection.settings.get("publisher"))
+    return turns and connection.secrets.exclude(value="").exists()
 
 
 def end_what_no_longer_fits(connection: Connection, slug: str, by: User) -> None:
@@ -23,14 +31,19 @@ def end_what_no_longer_fits(connection: Connection, slug: str, by: User) -> None
     The provider is told where they were given; the client secret for it is still stored.
     """
     for grant in _misfits(connection, slug, locked=True):
-        revocation.queue(grant, *tokens.both(grant))
-        grant.state, grant.reason, grant.ended_at = Grant.State.NEEDS_CONSENT, "address_changed", timezone.now()
-        grant.access_token = grant.refresh_token = ""
-        grant.lease_by = grant.lease_until = None
-        grant.generation += 1
-        grant.save()
-        _log(grant, by)
+        end(grant, "address_changed", by)
     _end_links(connection, slug)
+
+
+def end(grant: Grant, reason: str, by: User) -> None:
+    """Its tokens are wiped and its user must be asked again; for the transaction that has its row locked."""
+    revocation.queue(grant, *tokens.both(grant))
+    grant.state, grant.reason, grant.ended_at = Grant.State.NEEDS_CONSENT, reason, timezone.now()
+    grant.access_token = grant.refresh_token = ""
+    grant.lease_by = grant.lease_until = None
+    grant.generation += 1
+    grant.save()
+    _log(grant, by)
 
 
 def _misfits(connection: Connection, slug: str, *, locked: bool = False) -> list[Grant]:

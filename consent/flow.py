@@ -163,8 +163,8 @@ def came_too_late(request: ConsentRequest) -> FlowRefused:
 def check_can_begin(request: ConsentRequest) -> None:
     """Raises FlowRefused for what a page can say before anybody tries."""
     check_may_connect(request)
-    if not clients.is_complete(request.connection):
-        raise FlowRefused("oauth_not_finished", request)
+    if code := clients.hindrance(request.connection):
+        raise FlowRefused(code, request)
     try:
         _check_way_out(request.asked.authorization_url)
     except OutboundError as error:
@@ -182,7 +182,10 @@ def _check_way_out(url: str) -> None:
 
 
 def check_may_connect(request: ConsentRequest) -> None:
-    """The user needs a role that may interact with agents, now; Owner or Contributor alone does not do."""
+    """The user needs a role that may interact with agents, now; Owner or Contributor alone does not do.
+
+    A publisher's app must still be there, and the endpoint listed for it.
+    """
     if not access.allows(request.user_id, request.connection.project_id, Permission.AGENT_INTERACT):
         raise FlowRefused("role_needed_to_connect", request)
     usable = giving.agents_of(request.connection).filter(pk=request.agent_id).exists()
@@ -190,6 +193,8 @@ def check_may_connect(request: ConsentRequest) -> None:
         raise FlowRefused("consent_not_possible", request)
     if is_blocked(Caller(request.agent, request.user)):
         raise FlowRefused("agent_blocked_by_user", request)
+    if code := request.asked.withdrawn:
+        raise FlowRefused(code, request)
 
 
 def digest(text: str) -> str:

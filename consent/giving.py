@@ -6,6 +6,8 @@ from django.db.models import Q
 
 from connections import calls
 from connections.models import Connection
+from connections.troubleshooting import Entry, entry
+from consent import clients
 from consent.models import Grant
 from portal.agents.models import Agent, SpeakingPermission
 from portal.agents.pages import speaking_of
@@ -69,6 +71,12 @@ def consented(connection: Connection) -> tuple[int, int]:
     missing = asked - set(active.values_list("agent_id", "user_id"))
     people = {user for _, user in asked}
     return len(people - {user for _, user in missing}), len(people)
+
+
+def withdrawn(connection: Connection) -> Entry | None:
+    """Why nobody can use the publisher's app through the connection; None where there is nothing to say."""
+    code = clients.hindrance(connection) if connection.settings.get("publisher") else ""
+    return entry(code) if code else None
 
 
 def hindrances(connection: Connection) -> list[Hindrance]:

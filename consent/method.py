@@ -1,6 +1,6 @@
 """OAuth identity passthrough: each user's own account, for the agent that the user allowed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,11 +23,13 @@ from connections.methods.base import (
 from connections.models import Connection
 from consent import clients, endings, fitting, flow, giving, grants, rollover
 from consent.discovery import finding, registering
-from consent.forms import OAuthSettings
+from consent.managed import choosing
+from consent.managed.choosing import PassthroughSettings
 from consent.models import Grant
 from consent.terms import Terms, redirect_uri
 from portal import vault
 from portal.agents.models import Agent
+from portal.projects.models import Project
 from portal.projects.roles import Permission
 from portal.users import User
 
@@ -41,7 +43,7 @@ class OAuthIdentityPassthrough(AuthMethod):
     foundry_auth_type = "OAuth2"
     user_context_persists = True
     goals = (Goal("Preserve each user's identity and permissions", 2),)
-    settings_form = OAuthSettings
+    settings_form = PassthroughSettings
     secret_fields = (
         SecretField("client_secret", "Client secret", "Only if the provider requires one.", required=False),
     )
@@ -55,6 +57,9 @@ class OAuthIdentityPassthrough(AuthMethod):
     may_lack = (
         "agent_blocked_by_user",
         "oauth_not_finished",
+        "managed_app_missing",
+        "managed_endpoint_not_listed",
+        "managed_app_unfinished",
         "oauth_client_refused",
         "provider_refused_request",
         "provider_unavailable",
@@ -66,6 +71,18 @@ class OAuthIdentityPassthrough(AuthMethod):
 
     def act(self, action: str, connection: Connection, by: User) -> Acted:
         return registering.register(connection, by)
+
+    def secret_fields_with(self, settings: Mapping[str, Any]) -> Sequence[SecretField]:
+        """None with a publisher's app, whose secret the portal's owner has entered."""
+        return () if choosing.is_managed(settings) else self.secret_fields
+
+    def check_settings(self, settings: dict[str, Any], endpoint: str) -> dict[str, str]:
+        publisher = settings.get("publisher")
+        sentence = choosing.not_listed(publisher, endpoint) if publisher else ""
+        return {"publisher": sentence} if sentence else {}
+
+    def offers(self, project: Project, endpoint: str) -> dict[str, Any]:
+        return choosing.offers(endpoint)
 
     def addresses(self, connection: Connection, secret_field: str) -> tuple[str, ...]:
         return Terms.now(connection).refresh_token_addresses
@@ -106,6 +123,9 @@ class OAuthIdentityPassthrough(AuthMethod):
 
     def facts(self, connection: Connection) -> list[tuple[str, str]]:
         terms = Terms.now(connection)
+        if terms.publisher:
+            app = f"Managed OAuth · {choosing.registered(terms.publisher)}"
+            return [("App registration", app), ("Scopes", " ".join(terms.scopes))]
         shown = [
             ("Client ID", terms.client_id),
             ("Authorization URL", terms.authorization_url),
@@ -121,6 +141,8 @@ class OAuthIdentityPassthrough(AuthMethod):
         return clients.is_complete(connection)
 
     def elsewhere(self, connection: Connection) -> list[Elsewhere]:
+        if connection.settings.get("publisher"):
+            return []
         hint = "Add it to your app registration exactly as it is. It belongs to this connection only."
         return [Elsewhere("Redirect URL", redirect_uri(connection.id), hint)]
 
@@ -128,7 +150,11 @@ class OAuthIdentityPassthrough(AuthMethod):
         return [Tab("Consents", "connection-consents", giving.people_who_gave(connection), Permission.CONNECTION_WRITE)]
 
     def panel(self, connection: Connection) -> dict:
-        return {"hindrances": giving.hindrances(connection), "former_secret_used": rollover.last_used(connection)}
+        return {
+            "withdrawn": giving.withdrawn(connection),
+            "hindrances": giving.hindrances(connection),
+            "former_secret_used": rollover.last_used(connection),
+        }
 
     def consented(self, connection: Connection) -> tuple[int, int]:
         return giving.consented(connection)
@@ -179,8 +205,8 @@ class OAuthIdentityPassthrough(AuthMethod):
             raise ConsentRequired(self._asked(connection, caller, needs.reason)) from None
 
     def _asked(self, connection: Connection, caller: Caller, reason: str) -> Consent:
-        if not clients.is_complete(connection):
-            raise CredentialUnavailable("oauth_not_finished")
+        if code := clients.hindrance(connection):
+            raise CredentialUnavailable(code)
         return flow.consent_of(flow.ask(connection, caller, reason), reason)
 
 

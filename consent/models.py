@@ -1,6 +1,7 @@
 """The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block).
 
-How fast sweeps may ask a provider (Pace), and what providers are still to be told (Cancellation).
+How fast sweeps may ask a provider (Pace), what providers are still to be told (Cancellation), and the apps that the
+portal's owner registered at publishers (PublisherApp).
 """
 
 import uuid
@@ -12,6 +13,7 @@ from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from connections.models import Connection
+from consent.publishers import PUBLISHERS, Publisher
 from consent.terms import Terms
 from portal import vault
 from portal.agents.models import Agent
@@ -244,8 +246,72 @@ class Cancellation(models.Model):
         )
 
 
+class PublisherApp(models.Model):
+    """An app that the portal's owner registered at a publisher of the catalogue, for all projects (managed OAuth).
+
+    Its tokens go only to `origins`, spelled as `portal.outbound.urls.Target.origin` spells them. `variables` fill the
+    places of the record's addresses. The secret is sealed to the publisher's addresses as record and variables say
+    them; the one that it replaced lives on beside it until `former_until`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    publisher = models.CharField(max_length=60, unique=True)
+    client_id = models.CharField(max_length=500)
+    variables = models.JSONField(default=dict)
+    origins = models.JSONField(default=list)
+    client_secret = models.TextField(blank=True)
+    secret_set_at = models.DateTimeField(null=True)
+    secret_set_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    secret_expires_on = models.DateField(null=True, blank=True)
+    former_secret = models.TextField(blank=True)
+    former_until = models.DateTimeField(null=True)
+    listed_at = models.DateTimeField(default=timezone.now)
+    listed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    def __str__(self) -> str:
+        return self.record.name if self.record else self.publisher
+
+    @property
+    def record(self) -> Publisher | None:
+        """None where this version of the portal no longer knows the publisher."""
+        return PUBLISHERS.get(self.publisher)
+
+    def address(self, name: str) -> str:
+        """One of the record's addresses; "" where it has none, or needs a value that was never entered."""
+        try:
+            return self.record.address(name, {**self.variables, "client_id": self.client_id}) if self.record else ""
+        except KeyError:
+            return ""
+
+    @property
+    def secret_addresses(self) -> tuple[str, ...]:
+        """Where the client secret may be sent; the same as `Terms.refresh_token_addresses`."""
+        token = self.address("token_url")
+        return tuple(filter(None, (token, self.address("refresh_url") or token, self.address("revocation_url"))))
+
+    @property
+    def needs_secret(self) -> bool:
+        return self.record is not None and self.record.client_auth != "none"
+
+    @property
+    def has_former(self) -> bool:
+        return bool(self.former_secret) and self.former_until is not None and self.former_until > timezone.now()
+
+    def binding(self, field: str, addresses: tuple[str, ...] | None = None) -> vault.Binding:
+        return vault.Binding(
+            table="consent.publisherapp",
+            row=self.id,
+            field=field,
+            name=f"{self.publisher} {self.client_id}",
+            project=None,
+            addresses=self.secret_addresses if addresses is None else addresses,
+        )
+
+
 # What a reseal goes through.
 SEALED = (
+    Sealed("consent.publisherapp", PublisherApp, "client_secret", lambda row: row.binding("client_secret")),
+    Sealed("consent.publisherapp", PublisherApp, "former_secret", lambda row: row.binding("former_secret")),
     Sealed("consent.request", ConsentRequest, "verifier", lambda row: row.binding("verifier"), ("connection",)),
     Sealed("consent.grant", Grant, "access_token", lambda row: row.binding("access_token"), ("connection",)),
     Sealed("consent.grant", Grant, "refresh_token", lambda row: row.binding("refresh_token"), ("connection",)),

@@ -11,6 +11,8 @@ from django.utils import timezone
 from connections.methods.base import CredentialUnavailable
 from connections.models import Connection, Secret
 from consent import clients, events
+from consent.managed import apps
+from consent.models import PublisherApp
 from consent.oauth2 import Client, ClientRefused
 from portal.audit import log
 from portal.audit.models import LastUse
@@ -63,5 +65,8 @@ def last_used(connection: Connection) -> datetime | None:
     return LastUse.objects.filter(subject=secret.pk).values_list("at", flat=True).first()
 
 
-def _secret(connection: Connection) -> Secret | None:
+def _secret(connection: Connection) -> Secret | PublisherApp | None:
+    """The row that holds both: the connection's own, or that of the publisher's app."""
+    if publisher := connection.settings.get("publisher"):
+        return apps.find(publisher)
     return Secret.objects.filter(connection=connection, field=clients.SECRET_FIELD).first()

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from consent import announcing, cancelling, sweeping
+from consent.managed import listing
 
 
 @shared_task
@@ -27,3 +28,9 @@ def revoke_due() -> int:
 def revoke_tidying() -> int:
     """What was settled long ago is forgotten."""
     return cancelling.tidy()
+
+
+@shared_task
+def end_former_secrets() -> int:
+    """A publisher's former secret whose time is over is destroyed; it was not used any more."""
+    return listing.end_former_secrets()

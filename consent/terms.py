@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings as deployment
 
-from consent.publishers import Wire, authorize_params_of, wire_of
+from consent.publishers import Wire, authorize_params_of, name_of, wire_of
 from portal.outbound import policy
 from portal.outbound.errors import OutboundError
 
@@ -48,6 +48,10 @@ class Terms:
     def now(cls, connection) -> "Terms":
         """The terms that the connection offers at this moment; of one that is still being entered, what is there."""
         chosen = connection.settings
+        if chosen.get("publisher"):
+            from consent.managed import terms as managed  # noqa: PLC0415 -- reads models, which need this module
+
+            return managed.now(connection)
         return cls(
             authorization_url=chosen.get("authorization_url", ""),
             token_url=chosen.get("token_url", ""),
@@ -65,7 +69,6 @@ class Terms:
             pkce=chosen.get("pkce", "S256"),
             client_auth=chosen.get("client_auth", "basic"),
             extra=chosen.get("extra", {}),
-            publisher=chosen.get("publisher", ""),
         )
 
     def stored(self) -> dict[str, Any]:
@@ -96,7 +99,7 @@ class Terms:
 
     @property
     def sign_in_host(self) -> str:
-        return shown_host(self.authorization_url)
+        return shown_host(self.authorization_url) or name_of(self.publisher)
 
     @property
     def endpoint_host(self) -> str:
@@ -104,12 +107,25 @@ class Terms:
 
     def still_fit(self, connection) -> bool:
         """Whether a token given under these terms may still be used: nothing that it can be sent to has moved."""
-        current = Terms.now(connection)
+        return self.fit(Terms.now(connection)) and not self.withdrawn
+
+    def fit(self, current: "Terms") -> bool:
+        """Whether these and the `current` ones lead a token to the same places."""
         return (
-            current.endpoints == self.endpoints
+            current.publisher == self.publisher
+            and current.endpoints == self.endpoints
             and current.refresh_token_addresses == self.refresh_token_addresses
             and current.client_id == self.client_id
         )
+
+    @property
+    def withdrawn(self) -> str:
+        """Why the publisher's app may not be used like this now, a troubleshooting code; "" where it may."""
+        if not self.publisher:
+            return ""
+        from consent.managed import allowing  # noqa: PLC0415 -- reads models, which need this module
+
+        return allowing.withdrawn(self)
 
 
 def shown_host(url: str) -> str:
@@ -123,3 +139,8 @@ def shown_host(url: str) -> str:
 def redirect_uri(connection_id: UUID) -> str:
     """One for each connection: the defence against mix-up that needs nothing of the provider (T16)."""
     return f"{deployment.PUBLIC_URL}/consent/callback/{connection_id}"
+
+
+def publishers_redirect_uri(publisher: str) -> str:
+    """One for each publisher: its app belongs to the whole portal, and its addresses are nobody's to choose (T16)."""
+    return f"{deployment.PUBLIC_URL}/consent/callback/p/{publisher}"

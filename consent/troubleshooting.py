@@ -40,6 +40,20 @@ _USER = rows(
         "Look at what is asked now, and allow it again.",
     ),
     (
+        "managed_app_withdrawn",
+        "The publisher's app was taken away",
+        "The owner of this portal had removed it, or the endpoint from the list that it may serve. Everything that was "
+        "given through it ended with that.",
+        "Look at what is asked now, and allow it again.",
+    ),
+    (
+        "managed_app_changed",
+        "This portal has another app at the publisher now",
+        "The owner of this portal registered it anew, or for other addresses. What was given to the former one is no "
+        "longer used.",
+        "Look at what is asked now, and allow it again.",
+    ),
+    (
         "token_unreadable",
         "The stored access can't be opened",
         "It was sealed for other addresses, or its row was changed in the database.",
@@ -186,7 +200,8 @@ _ADMINISTRATOR = rows(
         "The provider refused the app registration",
         "The client ID or client secret is wrong, has expired, or is sent in another way than the provider expects. "
         "What users have given stays.",
-        "Compare client ID, client secret and client authentication of the connection with the app registration.",
+        "Compare client ID, client secret and client authentication of the connection with the app registration. Where "
+        "the connection uses a publisher's app of this portal, ask the portal's owner to.",
     ),
     (
         "oauth_not_finished",
@@ -222,6 +237,31 @@ _ADMINISTRATOR = rows(
     ),
 )
 
+_PORTAL_OWNER = rows(
+    Who.PORTAL_OWNER,
+    (
+        "managed_app_missing",
+        "The publisher's app is not registered on this portal",
+        "The connection uses managed OAuth, and the owner of this portal has removed the publisher's app, or has not "
+        "registered it yet.",
+        "Ask the owner of this portal to register the app, or choose Custom OAuth on the connection.",
+    ),
+    (
+        "managed_endpoint_not_listed",
+        "The endpoint is not listed for the publisher's app",
+        "The connection uses managed OAuth, and one of its addresses is at an origin that the app may not serve. No "
+        "access is asked for, and none is sent there.",
+        "Ask the owner of this portal to list the endpoint's origin for the app.",
+    ),
+    (
+        "managed_app_unfinished",
+        "The publisher's app has no secret that can be used",
+        "The owner of this portal has changed the app and not entered its secret yet, or it was stored for other "
+        "addresses of the publisher.",
+        "The owner of this portal enters the app's secret anew under Managed OAuth.",
+    ),
+)
+
 _PROVIDER = rows(
     Who.PROVIDER,
     (
@@ -244,4 +284,4 @@ _PROVIDER = rows(
     ),
 )
 
-ENTRIES = [*_USER, *_ADMINISTRATOR, *_PROVIDER]
+ENTRIES = [*_USER, *_ADMINISTRATOR, *_PORTAL_OWNER, *_PROVIDER]

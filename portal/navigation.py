@@ -37,6 +37,15 @@ PORTAL_PAGES = [
         also=("portal-role", "portal-invitation", "portal-pe"),
     ),
     Page("Home", "Identities", "fingerprint", "portal-identities", Permission.AUDIENCE_WRITE, of_portal=True),
+    Page(
+        "Home",
+        "Managed OAuth",
+        "handshake",
+        "publisher-apps",
+        Permission.PUBLISHER_APP_WRITE,
+        of_portal=True,
+        also=("publisher-app",),
+    ),
 ]
 PAGES = [
     Page("Build", "Agents", "bot", "agents", Permission.AGENT_READ, also=("agent",)),

@@ -271,6 +271,7 @@ CELERY_BEAT_SCHEDULE = {
     "refresh-due": _sweep("consent.tasks.refresh_due", 5.0),
     "mail-due": _sweep("consent.tasks.mail_due", 60.0),
     "revoke-due": _sweep("consent.tasks.revoke_due", 30.0),
+    "end-former-secrets": _sweep("consent.tasks.end_former_secrets", 300.0),
     "revoke-tidying": _sweep("consent.tasks.revoke_tidying", 3600.0),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")

@@ -10,7 +10,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from connections.models import Connection
-from consent.models import Block, ConsentRequest, Grant
+from consent.models import Block, ConsentRequest, Grant, PublisherApp
 from portal.agents.models import Agent
 from portal.audit import events, log
 from portal.audit.models import LogRow
@@ -60,6 +60,7 @@ class World:
             "asking": self.asking.id,
             "block": self.block.id,
             "identity": self.identity.id,
+            "publisher": "github",
         }
 
     def addresses_of(self, route: "Route") -> dict[str, object]:
@@ -117,6 +118,7 @@ def _consented(connection: Connection, agent: Agent, person: User) -> tuple[Gran
 
 def _on_portal(name: str, owner: User) -> dict[str, object]:
     someone = factories.make_user(f"Paul of {name}")
+    PublisherApp.objects.get_or_create(publisher="github", defaults={"client_id": "c", "listed_by": owner})
     log.record(events.SIGNED_IN, log.Actor.of(someone))
     return {
         "assignment": factories.give(someone, Role.READER).id,

@@ -195,6 +195,10 @@ class AuthMethod:
     # Codes of the method's own with which `credential` and `renew` may say that there is none; for the docs.
     may_lack: ClassVar[Sequence[str]] = ()
 
+    def secret_fields_with(self, settings: Mapping[str, Any]) -> Sequence[SecretField]:
+        """Which of `secret_fields` these settings ask for: as they are stored, or as they stand in the form."""
+        return self.secret_fields
+
     def check_secrets(self, entered: Sequence["NewSecret"]) -> dict[tuple[str, int, str], str]:
         """What is wrong with the secrets of the form: {(field, position, "name" or "value"): sentence}.
 

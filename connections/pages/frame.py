@@ -23,7 +23,7 @@ def around(request: HttpRequest, connection: Connection, tab: str = "") -> dict:
         "connection": connection,
         "standing": standing,
         "tab": tab,
-        "takes_secrets": method is not None and bool(method.secret_fields),
+        "takes_secrets": method is not None and bool(method.secret_fields_with(connection.settings)),
         "method_tabs": [tab for tab in method.tabs(connection) if request.access.allows(tab.permission)]
         if method
         else (),

@@ -52,10 +52,9 @@ class Rows:
 
     def __init__(self, connection: Connection, data=None) -> None:
         self.method, self.is_bound = method_of(connection), data is not None
-        self.rows = secret_rows.rows_of(self.method, connection.secrets.select_related("set_by"), data)
-        addresses = {
-            url for field in self.method.secret_fields for url in self.method.addresses(connection, field.slug)
-        }
+        fields = self.method.secret_fields_with(connection.settings)
+        self.rows = secret_rows.rows_of(fields, connection.secrets.select_related("set_by"), data)
+        addresses = {url for field in fields for url in self.method.addresses(connection, field.slug)}
         self.sent_to = sorted(address.removeprefix("https://") for address in addresses)
         self.general: list[str] = []
         self.former = FormerForm(data, auto_id="%s") if self.method.keeps_former else None
@@ -103,7 +102,7 @@ class Rows:
 @requires(Permission.CONNECTION_WRITE)
 def replace(request: HttpRequest, project: Project, connection: str) -> HttpResponse:
     stored = find(project, connection)
-    if stored.auth_method not in methods() or not method_of(stored).secret_fields:
+    if stored.auth_method not in methods() or not method_of(stored).secret_fields_with(stored.settings):
         raise Http404
     entry = Rows(stored, request.POST if request.method == "POST" else None)
     if not entry.is_bound or not entry.is_valid():

@@ -32,6 +32,7 @@ from portal.vault import Secret
 SECONDS = 20.0
 NAME = "Gatehouse"
 LONGEST_ID, LONGEST_SECRET = 500, 8_000
+IS_MANAGED = "This connection uses a publisher's app of this portal, so there is nothing to register."
 HAS_CLIENT = "This connection has a client ID already. To register anew, remove it and update the connection first."
 NO_ISSUER = "No issuer is saved, so nobody knows where to register. Press Find settings, then Update."
 NOT_OFFERED = "The authorization server offers no registration. Register this portal there by hand."
@@ -84,6 +85,8 @@ def register(connection: Connection, by: User) -> Acted:
 
 def _registered(connection: Connection) -> Registered:
     terms = Terms.now(connection)
+    if terms.publisher:
+        raise RegistrationRefused(IS_MANAGED)
     if terms.client_id:
         raise RegistrationRefused(HAS_CLIENT)
     if not terms.issuer:

@@ -23,15 +23,22 @@ def callback(request: HttpRequest, connection_id: UUID) -> HttpResponse:
     return keep_private(_answer(request, connection_id), has_form=False)
 
 
+@csrf_exempt
+@require_http_methods(["GET"])
+def callback_of_publisher(request: HttpRequest, publisher: str) -> HttpResponse:
+    """Where publishers whose apps the portal manages send their answers: the connection is found by the state."""
+    return keep_private(_answer(request, publisher), has_form=False)
+
+
 # Not @signed_in: its way to the sign-in page would carry the code in an address.
-callback.declares = "signed in"
+callback.declares = callback_of_publisher.declares = "signed in"
 
 
-def _answer(request: HttpRequest, connection_id: UUID) -> HttpResponse:
+def _answer(request: HttpRequest, at: UUID | str) -> HttpResponse:
     if not request.user.is_authenticated:
         return redirect_to_login(_link(coming_back.way_back(request.GET.get("state", ""), request.user)))
     try:
-        grant = coming_back.complete(connection_id, request.user, request.COOKIES.get(COOKIE, ""), request.GET)
+        grant = coming_back.complete(at, request.user, request.COOKIES.get(COOKIE, ""), request.GET)
     except FlowRefused as refused:
         return _refused(request, refused)
     # To an address without the code, which would otherwise stay in the browser's history.

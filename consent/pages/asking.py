@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from connections.troubleshooting import Entry, entry
 from consent import flow, telling
 from consent.flow import FlowRefused
+from consent.managed import apps
 from consent.models import ConsentRequest
 from consent.pages.frame import consent_page
 from consent.tasks import mail_due
@@ -81,6 +82,7 @@ def _ask(request: HttpRequest, asking: ConsentRequest) -> HttpResponse:
         "terms": asking.asked,
         "scopes": scopes_of(asking.asked),
         "why": entry(asking.reason) if asking.reason and asking.reason != "disconnected_by_user" else None,
+        "app": apps.find(asking.asked.publisher) if asking.asked.publisher else None,
         "hindrance": _hindrance(asking),
         "told": telling.who_is_told(asking.agent),
         "here": request.path,

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from connections.pages.frame import around, find
-from consent import accounts, endings, giving, grants
+from consent import accounts, endings, giving, grants, revocation
 from consent.models import Block, Grant
 from portal.projects.access import requires
 from portal.projects.models import Project
@@ -28,6 +28,7 @@ def consents(request: HttpRequest, project: Project, connection: str) -> HttpRes
         "accounts": [accounts.Account(grant, None) for grant in rows.order_by("user__name", "agent__name")],
         "ended": accounts.ended_through(found),
         "blocks": Block.objects.filter(agent__in=agents).select_related("agent", "user").order_by("-at"),
+        "withdrawn": giving.withdrawn(found),
         "hindrances": giving.hindrances(found),
     }
     return render(request, "consent/connection.html", context)
@@ -41,8 +42,10 @@ def revoke(request: HttpRequest, project: Project, connection: str, grant: UUID)
     given = get_object_or_404(rows, pk=grant, connection=found)
     back = reverse(TAB, args=[project.name, found.name])
     if request.method == "POST":
+        host, spared = given.asked.sign_in_host, revocation.spares_others(given)
         is_told = grants.revoke(given, request.user, reason="disconnected_by_administrator")
-        there = f" {given.asked.sign_in_host} is told to cancel the access." if is_told else ""
+        there = f" {host} is told to cancel the access." if is_told else ""
+        there = f" {endings.stays_signed_in(host)}" if spared else there
         messages.success(request, f"The consent of {given.user} for {given.agent.name} is revoked.{there}")
         return redirect(back)
     context = {

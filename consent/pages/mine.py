@@ -10,7 +10,7 @@ from django.urls import reverse
 from connections import calls
 from connections.methods.base import Caller
 from connections.models import Connection
-from consent import accounts, flow, giving, grants, telling
+from consent import accounts, endings, flow, giving, grants, revocation, telling
 from consent.models import Block, Grant
 from consent.pages.frame import consent_page
 from portal.projects.access import access_of, projects_of
@@ -67,7 +67,8 @@ def disconnect(request: HttpRequest, grant: UUID) -> HttpResponse:
     rows = Grant.objects.select_related("connection__project", "agent", "user")
     found = get_object_or_404(rows.exclude(state=Grant.State.REVOKED), pk=grant, user=request.user)
     if request.method == "POST":
-        _say(request, found, grants.revoke(found, request.user))
+        spared = revocation.spares_others(found)
+        _say(request, found, grants.revoke(found, request.user), spared)
         return redirect("consents")
     context = {
         "title": f"Disconnect {found.agent.name}?",
@@ -84,14 +85,18 @@ def disconnect(request: HttpRequest, grant: UUID) -> HttpResponse:
 
 def _will_be_told(grant: Grant) -> str:
     host = grant.asked.sign_in_host
+    if grant.state == Grant.State.ACTIVE and revocation.spares_others(grant):
+        return endings.stays_signed_in(host)
     if grant.state == Grant.State.ACTIVE and grant.asked.can_be_told:
         return f"{host} is told to cancel it."
     return f"{host} can't be told from here. To be sure, take the access back in your account there as well."
 
 
-def _say(request: HttpRequest, grant: Grant, is_told: bool) -> None:
+def _say(request: HttpRequest, grant: Grant, is_told: bool, spared: bool) -> None:
     done = f"{grant.agent.name} is disconnected."
-    if is_told:
+    if spared:
+        done += f" {endings.stays_signed_in(grant.asked.sign_in_host)}"
+    elif is_told:
         done += f" {grant.asked.sign_in_host} is told to cancel the access; below you see when it has confirmed it."
     messages.success(request, done)
 

@@ -27,7 +27,7 @@ from consent.publishers.stripe import STRIPE
 from consent.publishers.zendesk import ZENDESK
 from consent.publishers.zoom import ZOOM
 
-__all__ = ["PUBLISHERS", "Publisher", "Scope", "Variable", "Wire", "authorize_params_of", "wire_of"]
+__all__ = ["PUBLISHERS", "Publisher", "Scope", "Variable", "Wire", "authorize_params_of", "name_of", "wire_of"]
 
 # In the order in which they are offered.
 CATALOGUE = (
@@ -47,3 +47,8 @@ def wire_of(slug: str) -> Wire:
 def authorize_params_of(slug: str) -> dict[str, str]:
     """As of the record today: what a publisher wants to be sent is not what a user was asked."""
     return PUBLISHERS[slug].authorize_params if slug in PUBLISHERS else {}
+
+
+def name_of(slug: str) -> str:
+    """As people know the publisher; one that is no longer in the catalogue by its slug."""
+    return PUBLISHERS[slug].name if slug in PUBLISHERS else slug

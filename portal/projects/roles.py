@@ -31,6 +31,7 @@ class Permission(models.TextChoices):
     PERSON_WRITE = "Gatehouse/people/write", "Deactivate and reactivate people"
     IDENTITY_WRITE = "Gatehouse/identities/write", "Set up the identities of the project"
     AUDIENCE_WRITE = "Gatehouse/audiences/write", "List audiences, allot identities and rotate signing keys"
+    PUBLISHER_APP_WRITE = "Gatehouse/publisherApps/write", "Register publishers' apps for managed OAuth"
     SPEAKING_WRITE = "Gatehouse/agents/speakForUsers/write", "Let an agent speak for users"
     LOG_READ = "Gatehouse/accessLog/read", "Open the access log"
 
@@ -81,13 +82,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: _SEE
     | _CONNECT
     | _GIVE
-    | {P.PROJECT_WRITE, P.AGENT_PUBLISH, P.SPEAKING_WRITE, P.AUDIENCE_WRITE, P.PERSON_WRITE},
+    | {P.PROJECT_WRITE, P.AGENT_PUBLISH, P.SPEAKING_WRITE, P.AUDIENCE_WRITE, P.PUBLISHER_APP_WRITE, P.PERSON_WRITE},
     Role.CONTRIBUTOR: _SEE | _CONNECT | {P.PROJECT_WRITE},
     Role.AUDITOR: frozenset({P.PROJECT_READ, P.LOG_READ}),
 }
 
-# What counts on the whole portal only, because people and audiences belong to no project.
-ON_THE_PORTAL = frozenset({P.PERSON_WRITE, P.AUDIENCE_WRITE})
+# What counts on the whole portal only, because people, audiences and publishers' apps belong to no project.
+ON_THE_PORTAL = frozenset({P.PERSON_WRITE, P.AUDIENCE_WRITE, P.PUBLISHER_APP_WRITE})
 
 # Who may give and remove which role: Azure's condition lets the Foundry roles hand out Azure AI User only.
 GIVES: dict[Role, frozenset[Role]] = {

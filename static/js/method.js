@@ -1,9 +1,13 @@
-// Shows the fields of a method as soon as it is chosen, as the button does without script.
-const button = document.querySelector(".show-fields > .button");
-for (const method of document.querySelectorAll("#auth_method [name=auth_method]")) {
-  method.addEventListener("change", () => button?.form.requestSubmit(button));
+// Shows what belongs to a choice as soon as it is made, as the button of its group does without script.
+const groups = document.querySelectorAll("#auth_method, #oauth-option, #publisher");
+for (const group of groups) {
+  const button = group.querySelector(".show-fields > .button");
+  for (const choice of group.querySelectorAll("input[type=radio]")) {
+    choice.addEventListener("change", () => button?.form.requestSubmit(button));
+  }
 }
-// The page comes back at the chosen method, so that arrow keys go on from there; scrolling to it takes the focus away.
+// The page comes back at the choice, so that arrow keys go on from there; scrolling to it takes the focus away.
 addEventListener("load", () => {
-  if (location.hash === "#auth_method") document.querySelector("[data-shown]")?.focus({ preventScroll: true });
+  const group = [...groups].find((one) => location.hash === `#${one.id}`);
+  group?.querySelector("[data-shown]")?.focus({ preventScroll: true });
 });

@@ -24,7 +24,8 @@ def give(connection: Connection, agent: Agent, user: User, account: str = "octo-
     with httpx.Client(verify=TLS) as http:
         back = sign_in(http, departure.address, account)
     answer = QueryDict(urlsplit(back).query)
-    return coming_back.complete(connection.id, user, departure.browser, answer)
+    at = connection.settings.get("publisher") or connection.id
+    return coming_back.complete(at, user, departure.browser, answer)
 
 
 def expire(*grants: Grant, seconds: float = 1) -> None:

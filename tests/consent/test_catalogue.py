@@ -11,6 +11,7 @@ import pytest
 from consent.management.commands import publishers_page
 from consent.publishers import CATALOGUE, PUBLISHERS, Publisher, Scope, Variable, Wire
 from consent.publishers.record import PLACE
+from consent.revoking import WAYS
 
 ADDRESSES = ("authorization_url", "token_url", "refresh_url", "revocation_url", "userinfo_url", "issuer")
 # Hosts of a publisher, themselves or what ends in them, and the folders of GitHub that are its own.
@@ -41,7 +42,6 @@ OWN = {
     "zendesk": ("zendesk.com",),
     "zoom": ("zoom.us", "github.com/zoom/"),
 }
-WAYS = {"", "rfc7009", "google", "github", "slack"}
 # The portal's own, which a record may not set.
 PARAMETERS = "response_type response_mode client_id client_secret redirect_uri state nonce code_challenge scope".split()
 # RFC 6749, appendix A.4, without the comma that some publishers separate them by.
@@ -145,7 +145,7 @@ def _wire(publisher: Publisher) -> Iterator[str]:
         yield "pkce or client_auth"
     if publisher.client_auth == "none" and publisher.pkce == "off":
         yield "neither a secret nor PKCE"
-    if wire.body not in ("form", "json") or wire.revocation not in WAYS:
+    if wire.body not in ("form", "json") or wire.revocation not in {"", *WAYS}:
         yield "body or revocation"
     if bool(wire.revocation) != bool(publisher.revocation_url):
         yield "a way to cancel without an address, or an address without a way"

@@ -22,7 +22,7 @@ from portal.audit import changes
 from tests import factories
 from tests.connections.pages import text_of
 from tests.consent.given import again, expire, past_the_pause, providers_are_told
-from tests.consent.publishers import STATED, connection_to, record_at
+from tests.consent.publishers import connection_to, record_at
 from tests.consent.test_gateway_oauth import ask, asked, refusal_of, said
 from tests.fakes import misbehaviour as bad
 from tests.fakes.publishers import FAKES, FakePublisher, running
@@ -76,8 +76,8 @@ def world(request, shared_gateway, resource_of, monkeypatch) -> Iterator[World]:
         project = factories.make_project()
         agent = factories.make_agent(project)
         interfaces = agent_card.Card.of(fetched.card).interfaces(endpoint.url)
-        of_endpoint = {"endpoint": endpoint.url, "card": fetched.card, "interfaces": interfaces}
-        connection = connection_to(fake, project, agent, **of_endpoint)
+        of_endpoint = {"card": fetched.card, "interfaces": interfaces}
+        connection = connection_to(fake, project, agent, endpoint.url, **of_endpoint)
         ben, _, _, other_agent = make_callers(Line(agent, factories.make_key(agent), connection))
         yield World(fake, endpoint, connection, ben, other_agent)
 
@@ -247,7 +247,11 @@ def test_entra_may_want_the_person_again(world):
 
 
 @with_each("microsoft")
-def test_entra_gives_no_refresh_token_without_offline_access_and_the_reason_says_so(world):
+def test_entra_gives_no_refresh_token_without_offline_access_and_the_reason_says_so(world, monkeypatch):
+    """Why the record asks for it always, whatever a project ticks."""
+    record = PUBLISHERS["microsoft"]
+    assert "offline_access" in record.fixed_scopes
+    monkeypatch.setitem(PUBLISHERS, "microsoft", replace(record, fixed_scopes=()))
     _asks_for(world, "User.Read")
     grant = world.consents(world.ben)
     assert not grant.refresh_token
@@ -302,6 +306,6 @@ def test_slack_can_t_be_told_of_a_token_that_has_expired(world):
 
 
 def test_every_record_names_a_way_of_cancelling_that_exists():
-    for record in [*PUBLISHERS.values(), *STATED.values()]:
+    for record in PUBLISHERS.values():
         assert record.wire.revocation in {"", *WAYS}
         assert bool(record.revocation_url) == bool(record.wire.revocation), record.slug

@@ -14,7 +14,7 @@ from consent.publishers import PUBLISHERS, Wire
 from consent.terms import Terms
 from portal.outbound.session import Answer
 from portal.vault import Secret
-from tests.consent.publishers import record_at, settings_of
+from tests.consent.publishers import record_at, terms_of
 from tests.fakes import misbehaviour as bad
 from tests.fakes.publishers import FAKES, FakePublisher, running
 from tests.fakes.signing_in import query_of
@@ -203,7 +203,7 @@ def client_of(monkeypatch):
         known = replace(record_at(fake), **(record or {}))
         monkeypatch.setitem(PUBLISHERS, fake.slug, replace(known, wire=replace(known.wire, **(wire or {}))))
         app = fake.register(REDIRECT_URI)
-        chosen = settings_of(known, app.client_id)
+        chosen = terms_of(known, app.client_id)
         chosen["refresh_url"] = chosen.get("refresh_url") or chosen["token_url"]
         usual = Terms(redirect_uri=REDIRECT_URI, endpoints=("https://agent.example/a2a",), **chosen)
         return Client(replace(usual, **terms), Secret(app.client_secret))

@@ -12,6 +12,8 @@ from portal.projects.models import Project
 from portal.projects.roles import Role
 from portal.users import User
 from tests import factories
+from tests.consent.managed.test_gateway import owner  # noqa: F401
+from tests.consent.managed.test_gateway import world as managed_world  # noqa: F401
 from tests.consent.test_gateway_oauth import world  # noqa: F401 -- fixtures, here and below
 from tests.fakes.managed_identity import IMDS, FakeHost, fake_host
 from tests.gateway.conftest import shared_database, shared_gateway, shared_line  # noqa: F401

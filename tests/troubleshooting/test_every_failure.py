@@ -9,6 +9,7 @@ from tests.gateway.test_endpoint_faults import line_to_bad
 from tests.troubleshooting.callers import CALLERS
 from tests.troubleshooting.endpoints import ENDPOINTS, call
 from tests.troubleshooting.identities import IDENTITIES
+from tests.troubleshooting.managed import ENDED_BY_OWNER, MANAGED
 from tests.troubleshooting.passthrough import ENDED, PASSTHROUGH
 from tests.troubleshooting.telling import (
     Failure,
@@ -18,7 +19,7 @@ from tests.troubleshooting.telling import (
     read,
 )
 
-TOLD_TO_AGENTS = ENDPOINTS | CALLERS | PASSTHROUGH | IDENTITIES
+TOLD_TO_AGENTS = ENDPOINTS | CALLERS | PASSTHROUGH | MANAGED | IDENTITIES
 
 
 def test_there_are_more_than_the_forty_that_were_promised():
@@ -35,10 +36,11 @@ def test_a_failed_call_is_explained_everywhere(request, auditor, code):
     assert_docs_have(code, failure.error)
 
 
-@pytest.mark.parametrize("code", ENDED)
+@pytest.mark.parametrize("code", ENDED | ENDED_BY_OWNER)
 def test_what_no_longer_serves_is_asked_for_again_and_says_why(request, auditor, browse, code):
-    world, entry = request.getfixturevalue("world"), CATALOGUE[code]
-    ENDED[code](world, world.give(world.ben))
+    entry = CATALOGUE[code]
+    world = request.getfixturevalue("managed_world" if code in ENDED_BY_OWNER else "world")
+    (ENDED | ENDED_BY_OWNER)[code](world, world.give(world.ben))
     # The row of Ben's grant that was moved by hand is Chloe's now.
     caller = world.chloe if code == "token_unreadable" else world.ben
 

@@ -12,6 +12,7 @@ from connections.methods import methods
 from connections.troubleshooting import CATALOGUE
 from portal.identities import failures
 from tests.gateway.test_refusals import of_outbound, raised_in
+from tests.troubleshooting.managed import ENDED_BY_OWNER
 from tests.troubleshooting.passthrough import ENDED
 from tests.troubleshooting.telling import assert_docs_have
 from tests.troubleshooting.test_connections import CARDS, FAILING, WORTH_A_LOOK
@@ -21,6 +22,7 @@ from tests.troubleshooting.test_every_failure import TOLD_TO_AGENTS
 HERE = {
     *TOLD_TO_AGENTS,
     *ENDED,
+    *ENDED_BY_OWNER,
     *FAILING,
     *WORTH_A_LOOK,
     *CARDS,

@@ -14,6 +14,7 @@ from connections.methods.base import Caller
 from connections.models import Secret
 from connections.secrets import NewSecret, store
 from consent import flow, grants
+from consent.managed import listing
 from portal import sealed, vault
 from portal.audit import events, log
 from portal.audit.models import LogRow
@@ -112,6 +113,8 @@ def seal_one_of_everything(project) -> None:
     grants.revoke(making.make_grant(revocable, agent, person), person)
     flow.begin(flow.ask(oauth, Caller(agent, person)))
     _seal_identities(project, person)
+    app = listing.enter("github", "c", "first-secret", {}, ["https://review.contoso.example"], person)
+    listing.replace_secret(app, "second-secret", person, keep_former=timedelta(days=1))
     log.record(events.SIGNED_IN, log.Actor.of(person))
 
 
