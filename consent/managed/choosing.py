@@ -103,11 +103,14 @@ class PassthroughSettings(OAuthSettings):
 
     def _choose_publisher(self, *, is_stored: bool) -> None:
         self.app = apps.find(self._sent("publisher") or "")
+        # Of custom OAuth "scopes" is a text; these are the publisher's.
+        stored = self.initial.pop("scopes", []) if is_stored else []
         if self.record is None:
+            self.initial.setdefault("further", stored)
             return
         self.fields["ticked"].choices = [(scope.name, scope.words) for scope in self._choosable]
         if not self.is_bound:
-            self.initial |= self._stored_scopes() if is_stored else self._typed_scopes()
+            self.initial |= self._stored_scopes(stored) if is_stored else self._typed_scopes()
             self.initial["scopes_of"] = self.record.slug
 
     @property
@@ -119,9 +122,8 @@ class PassthroughSettings(OAuthSettings):
     def _choosable(self) -> list:
         return [scope for scope in self.record.scopes if scope.name not in self.record.fixed_scopes]
 
-    def _stored_scopes(self) -> dict[str, Any]:
+    def _stored_scopes(self, stored: list[str]) -> dict[str, Any]:
         known = {scope.name for scope in self.record.scopes} | set(self.record.fixed_scopes)
-        stored = self.initial.get("scopes", [])
         return {"ticked": stored, "further": [name for name in stored if name not in known]}
 
     def _typed_scopes(self) -> dict[str, Any]:
@@ -192,11 +194,13 @@ class Offered:
 def offers(endpoint: str) -> dict[str, Any]:
     """What the form shows beside its fields."""
     origin, listers = _origin(endpoint), portal_owners()
+    publishers = [Offered(app, origin in app.origins if origin else None) for app in apps.usable()]
+    lacks_one = any(one.is_allowed is False for one in publishers)
     return {
-        "publishers": [Offered(app, origin in app.origins if origin else None) for app in apps.usable()],
+        "publishers": publishers,
         "origin": origin,
         "listers": listers,
-        "asking": _mail(listers, origin) if origin else "",
+        "asking": _mail(listers, origin) if lacks_one else "",
     }
 
 

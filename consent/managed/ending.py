@@ -48,8 +48,8 @@ def end(app: PublisherApp, to_be: PublisherApp | None, by: User) -> None:
     for grant in _grants(app.publisher, locked=True):
         if why := allowing.judged(grant.asked, to_be):
             fitting.end(grant, why if why == CHANGED else WITHDRAWN, by)
-    ending = _links_that_end(app.publisher, to_be)
-    ConsentRequest.objects.filter(pk__in=ending).update(state=ConsentRequest.State.ENDED)
+    over = _links_that_end(app.publisher, to_be)
+    ConsentRequest.objects.filter(pk__in=over).update(state=ConsentRequest.State.ENDED)
 
 
 def connections_of(publisher: str) -> list[Connection]:

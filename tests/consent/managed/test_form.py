@@ -203,6 +203,7 @@ def test_the_edit_page_shows_what_is_stored(manager, managed):
     assert [row.name for row in settings.scope_rows if row.is_ticked] == [WRITE]
     assert settings["further"].field.prepare_value(settings["further"].value()) == "admin"
     assert settings["keep_alive_days"].value() == 30
+    assert settings.carried == [], "nothing was typed under the other choice"
     edit(manager, managed, settings__ticked=[READ], settings__further="admin", settings__keep_alive_days="20")
     managed.refresh_from_db()
     assert managed.settings == {"publisher": SLUG, "scopes": [READ, "admin"], "keep_alive_days": 20}
@@ -278,6 +279,9 @@ def test_the_connections_page_says_why_nobody_can_use_it_and_who_must_act(manage
     assert title in shown and "Who must act: The owner of this portal." in shown and "Not finished" in shown
     registered = "Octo, not registered on this portal" if how == "removed" else "Octo, registered by Ana Ruiz"
     assert f"Managed OAuth · {registered}" in shown
+    settings = manager.get(page("connection-edit", managed.project, managed.name)).context["entry"].settings
+    kept = {one.name: one.value() for one in settings.carried}
+    assert kept == ({"further": READ} if how == "removed" else {})
     # The edit page still shows it, chosen and not disabled, and says what to do.
     answer = edit(manager, managed)
     assert answer.status_code == (302 if how == "without a secret" else 422)
