@@ -1,7 +1,8 @@
 """May this call be made? Agent key, connection, user, ids, limits: asked in this order, each from a fresh lookup."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 from django.conf import settings
@@ -29,7 +30,8 @@ class Admitted:
     connection: Connection
     user: User | None
     asked: Asked
-    target: str = ""
+    owner: owners.Owner
+    target: str
     conversation: owners.Conversation | None = None
     # A list of a context that holds nothing of the caller's: empty, whoever else may have something there.
     lists_nothing: bool = False
@@ -47,11 +49,7 @@ class Admitted:
     def caller(self) -> Caller:
         return Caller(self.agent, self.user)
 
-    @property
-    def owner(self) -> owners.Owner:
-        return owners.Owner(self.connection.id, self.agent.id, self.user.id if self.user else None)
-
-    @property
+    @cached_property
     def one_credential(self) -> Hashable:
         """Equal for calls that may share one: whose it is, where it may go, and as whom the endpoint sees the agent."""
         connection = self.connection
@@ -147,25 +145,25 @@ class Admission:
         """Checks what the request itself names: ids of its own, an interface that exists, a declared tenant."""
         if asked.wants_push or asked.operation.about == "push":
             raise Refused("push_not_supported")
-        admitted = Admitted(key, connection, user, asked)
-        admitted = await self._with_owned_ids(admitted)
-        return replace(admitted, target=_target(connection, asked))
+        owner = owners.Owner(connection.id, key.agent_id, user.id if user else None)
+        conversation, lists_nothing = await self._owned(owner, asked)
+        return Admitted(key, connection, user, asked, owner, _target(connection, asked), conversation, lists_nothing)
 
-    async def _with_owned_ids(self, admitted: Admitted) -> Admitted:
-        asked, owner = admitted.asked, admitted.owner
+    async def _owned(self, owner: owners.Owner, asked: Asked) -> tuple[owners.Conversation | None, bool]:
+        """The conversation of the gateway's that the request goes on with; whether it lists what is empty for it."""
         if self._known.has(owner, asked.tasks, asked.contexts):
-            return admitted
+            return None, False
         lists = asked.operation.about == "tasks"
         try:
             conversation = await self._threads.run(self._conversation, owner, asked)
         except owners.ForeignTask:
             if lists:
-                return replace(admitted, lists_nothing=True)
+                return None, True
             raise Refused("task_not_found") from None
         if conversation is None:
             self._known.add(owner, asked.tasks, asked.contexts)
-            return admitted
-        return replace(admitted, conversation=conversation, lists_nothing=lists and not conversation.endpoint_context)
+            return None, False
+        return conversation, lists and not conversation.endpoint_context
 
     @staticmethod
     def _conversation(owner: owners.Owner, asked: Asked) -> owners.Conversation | None:

@@ -4,10 +4,12 @@ Servers differ and are lenient with each other, so nothing here raises on a shap
 """
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 LONGEST_ID = 256
+UNKEPT = re.compile("[\0\ud800-\udfff]")
 STATES_03 = {"task", "message", "status-update", "artifact-update"}
 
 
@@ -21,7 +23,7 @@ class Named:
 
 def can_be_kept(name: str) -> bool:
     """Whether a task's or context's id can be remembered: not endless, and in letters that PostgreSQL takes."""
-    return len(name) <= LONGEST_ID and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name)
+    return len(name) <= LONGEST_ID and not UNKEPT.search(name)
 
 
 def loads(data: bytes) -> Any:

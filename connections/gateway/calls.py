@@ -16,6 +16,7 @@ from connections.gateway.forwarding import Forwarding, Seen, seconds_for
 from connections.gateway.journal import Journal
 from connections.gateway.refusals import NoCredential, Refused, RefusedByEndpoint
 from connections.gateway.spelling import HTTP_JSON, JSONRPC, V1, Asked, Spelling, Unreadable, read_http, read_rpc
+from connections.gateway.watch import Watch, Why
 from connections.methods import method_of, methods
 from connections.methods.base import Caller, Consent, ConsentRequired, Credential, CredentialUnavailable
 from connections.models import CARD_PATH, Connection
@@ -110,28 +111,22 @@ class Call:
 
     async def _while_client_waits(self, admitted: Admitted, body: bytes) -> None:
         """Makes the call, and ends it when the client leaves or the permission is taken away."""
-        work = asyncio.ensure_future(self._make(admitted, body))
-        gone = asyncio.ensure_future(self._exchange.gone())
-        withdrawn: list[Refused] = []
+        watch = Watch(self._exchange, seconds_for(admitted) + GRACE)
         try:
-            with self._gateway.streams.held(work, admitted, withdrawn):
-                seconds = seconds_for(admitted) + GRACE
-                ended, _ = await asyncio.wait({work, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-                if not work.done() and not self._exchange.ended:
-                    work.cancel()
-                await asyncio.wait({work})
-        finally:
-            gone.cancel()
-            work.cancel()
-        if not work.cancelled():
-            work.result()
-        elif withdrawn:
-            raise withdrawn[0]
-        elif ended or self._exchange.started:
-            self._journal.ended(Outcome.FAILED, "client_left" if ended else "client_stalled")
-            raise ClientGone
-        else:
+            with watch, self._gateway.streams.held(admitted, watch):
+                await self._make(admitted, body)
+        except asyncio.CancelledError:
+            if watch.why is None:
+                raise
+            self._ended_from_outside(watch.why)
+
+    def _ended_from_outside(self, why: Why | Refused) -> None:
+        if isinstance(why, Refused):
+            raise why
+        if why is Why.TIME_IS_OVER and not self._exchange.started:
             raise Refused("endpoint_timeout")
+        self._journal.ended(Outcome.FAILED, "client_left" if why is Why.CLIENT_LEFT else "client_stalled")
+        raise ClientGone
 
     async def _make(self, admitted: Admitted, body: bytes) -> None:
         await self._journal.attempt(admitted)

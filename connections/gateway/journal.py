@@ -50,7 +50,7 @@ class Journal:
         self._attempt = row = log.attempt_of(self._actor(), **self._columns(), target=admitted.target)
         try:
             async with asyncio.timeout(SLOWEST_COMMIT):
-                await asyncio.wrap_future(self._gateway.committer.attempt(row, admitted.used))
+                await self._gateway.committer.attempt(row, admitted.used)
         except TimeoutError:
             # The row may still come, and then finds the outcome of this refusal.
             raise Refused("log_unavailable") from None
