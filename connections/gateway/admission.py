@@ -87,6 +87,12 @@ class Admission:
             raise Refused("agent_key_unknown")
         return key
 
+    async def live_key(self, prefix: str) -> AgentKey:
+        """The key, which was known before, as it is now. Raises Refused with a code that means HTTP 401."""
+        key = await self._fresh_key(prefix)
+        check_live(key)
+        return key
+
     async def _fresh_key(self, prefix: str) -> AgentKey:
         key = await self._fresh.get(("key", prefix), lambda: lookups.key_by_prefix(prefix))
         if key is None:
@@ -122,7 +128,7 @@ class Admission:
     async def still_stands(self, admitted: Admitted, *, has_credential: bool) -> None:
         """Raises Refused when what allowed an open stream has been taken away."""
         key, agent, connection = admitted.key, admitted.agent, admitted.connection
-        check_live(await self._fresh_key(key.prefix))
+        await self.live_key(key.prefix)
         project, name = connection.project.name, connection.name
         current = await self._fresh.get(
             ("connection", agent.id, project, name), lambda: lookups.connection_for(agent, project, name)

@@ -84,7 +84,7 @@ class Call:
         body = await self._exchange.body(settings.GATEWAY_MAX_REQUEST)
         asked = self._understood(body)
         # Again: a body may take its time, and the key may be gone by then (T11).
-        key = await self._identified()
+        key = await self._gateway.admission.live_key(key.prefix)
         connection, caller = await self._reached(key)
         leave = self._gateway.limits.enter(key.agent_id, connection.id, *limits_of(connection))
         try:
