@@ -12,7 +12,7 @@ from connections.gateway.watch import Watch
 
 # Seconds. Together they keep the promise that a stream ends within five after its permission was taken away.
 CHECK_EVERY = 1.0
-SLOWEST_CHECK = 0.5
+SLOWEST_CHECK = 1.0
 UNCONFIRMED = 2.5
 
 
@@ -58,10 +58,11 @@ class OpenStreams:
             await asyncio.gather(*map(self._look, list(self._open.values())))
 
     async def _look(self, stream: _Open) -> None:
+        asked_at = time.monotonic()
         try:
             async with asyncio.timeout(SLOWEST_CHECK):
                 await self._admission.still_stands(stream.admitted, has_credential=stream.has_credential)
-            stream.confirmed_at = time.monotonic()
+            stream.confirmed_at = asked_at
         except Refused as refused:
             stream.watch.end(refused)
         except Exception:  # noqa: BLE001 -- whatever it was, the permission could not be confirmed
