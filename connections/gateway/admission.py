@@ -6,9 +6,11 @@ from functools import cached_property
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DataError, IntegrityError
 
 from connections.gateway import lookups, owners
 from connections.gateway.answers import Named, can_be_kept
+from connections.gateway.batches import Batches
 from connections.gateway.exchange import Exchange
 from connections.gateway.freshness import Fresh
 from connections.gateway.refusals import Refused
@@ -65,6 +67,7 @@ class Admission:
     def __init__(self, fresh: Fresh, threads: Threads) -> None:
         self._fresh = fresh
         self._threads = threads
+        self._recording = Batches(threads, owners.record_all, faults=(IntegrityError, DataError))
         self._known = owners.Known()
         # What was recorded in conversations of the gateway's: its names need translating, so requests must ask.
         self._recorded = owners.Known()
@@ -184,18 +187,20 @@ class Admission:
         tasks, contexts = [n.task for n in names], [n.context for n in names]
         if not all(map(can_be_kept, [*tasks, *contexts])):
             raise Refused("endpoint_id_unusable")
-        seen = self._recorded if conversation else self._known
-        if not seen.has(owner, tasks, contexts):
-            await self._record(conversation, owner, names)
-            seen.add(owner, tasks, contexts)
-        return conversation.renamed(names) if conversation else {}
+        if conversation:
+            if not self._recorded.has(owner, tasks, contexts):
+                await self._record_in(conversation, owner, names)
+                self._recorded.add(owner, tasks, contexts)
+            return conversation.renamed(names)
+        if unseen := self._known.unseen(owner, names):
+            if not await self._recording.run((owner, unseen)):
+                raise Refused("task_not_found")
+            self._known.add(owner, tasks, contexts)
+        return {}
 
-    async def _record(self, conversation: owners.Conversation | None, owner: owners.Owner, names: list[Named]) -> None:
+    async def _record_in(self, conversation: owners.Conversation, owner: owners.Owner, names: list[Named]) -> None:
         try:
-            if conversation:
-                await self._threads.run(owners.record_in, conversation, owner, names)
-            else:
-                await self._threads.run(owners.record, owner, names)
+            await self._threads.run(owners.record_in, conversation, owner, names)
         except owners.ForeignTask:
             raise Refused("task_not_found") from None
 

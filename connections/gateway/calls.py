@@ -218,13 +218,13 @@ class Call:
         """The card and the consent status: what the portal knows, without a credential."""
         connection, caller = await self._reached(key)
         if self._exchange.address.rest == CARD_PATH:
+            await self._journal.answers_here("GetAgentCard")
             await self._exchange.answer(200, answers.dumps(card_of(connection)))
-            self._journal.answered_here("GetAgentCard")
         else:
             method = method_of(connection)
             state = await self._in_thread(method.consent_state, connection, caller)
+            await self._journal.answers_here("GetConsentStatus")
             await self._exchange.answer(200, answers.dumps(waiting.status_of(*state)))
-            self._journal.answered_here("GetConsentStatus")
 
     async def _ask_for_consent(self, admitted: Admitted, consent: Consent) -> None:
         asked = admitted.asked

@@ -30,6 +30,11 @@ class Echo:
                 data = data.replace(form, REPLACEMENT)
         return self._cut_escaped(data) if any(mark in data for mark in self._marks) else data
 
+    def cut_each(self, pieces: list[bytes]) -> list[bytes]:
+        """Each of them, searched together first: there hardly ever is something to cut out."""
+        whole = b"".join(pieces)
+        return pieces if self.cut(whole) == whole else [self.cut(piece) for piece in pieces]
+
     def _cut_escaped(self, data: bytes) -> bytes:
         """Encoders differ in which letters they escape, so any of a credential's may be."""
         plain = ESCAPE.sub(_letter, data)

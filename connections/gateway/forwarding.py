@@ -144,8 +144,8 @@ class Forwarding:
         async for events in sse.events(answer.chunks()):
             passing: list[bytes] = []
             try:
-                for event in events:
-                    passed, is_error = await self._passed(echo.cut(event))
+                for event in echo.cut_each(events):
+                    passed, is_error = await self._passed(event)
                     passing.append(passed)
                     seen_error = seen_error or is_error
             except Refused:

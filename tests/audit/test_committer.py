@@ -139,6 +139,23 @@ def last_use(subject: uuid.UUID) -> datetime:
     return LastUse.objects.get(subject=subject).at
 
 
+def test_closing_says_how_much_it_could_not_write(transactional_db, caplog):
+    committer = log.Committer()
+    made = Waiting(committer)
+    rows = [attempt() for _ in range(3)]
+    for row in rows:
+        made.attempt(row).result(5)
+    with another_process() as holder:
+        holder.execute("LOCK TABLE portal_logrow IN ACCESS EXCLUSIVE MODE")
+        for row in rows:
+            made.outcome(log.outcome_of(row, Outcome.SUCCEEDED))
+        committer.close(0.5)
+        holder.rollback()
+    assert "3 rows" in caplog.text
+    assert LogRow.objects.filter(kind="attempt").count() == 3
+    made.close()
+
+
 def test_closing_writes_what_waits(transactional_db):
     made = Waiting(log.Committer())
     row = attempt()
