@@ -197,7 +197,11 @@ def _rows_missing(cells: list[Cell], seconds: float = 5) -> list[str]:
             break
         time.sleep(0.2)
     print(f"{sum(calls.values())} calls through the gateway, {sum(found.values())} rows of theirs in the log.")
-    return [] if found == expected else [f"rows of the log: {found}, expected {expected}"]
+    if found == expected:
+        return []
+    # One row of another kind each; before anything is known of the call it names no connection.
+    turned_away = dict(LogRow.objects.filter(event="call.refused").values_list("reason").annotate(Count("id")))
+    return [f"rows of the log: {found}, expected {expected}; turned away before an attempt: {turned_away}"]
 
 
 if __name__ == "__main__":

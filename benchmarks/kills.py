@@ -5,6 +5,7 @@ A process with everything loaded is forked for each trial, so that a start takes
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import signal
@@ -82,10 +83,12 @@ async def _storm(way, port: int, child: int) -> list[str]:
 
 async def _call_on(http: aiohttp.ClientSession, way, port: int, answered: list[str]) -> None:
     message = {"messageId": "m", "contextId": "c-kills", "role": "ROLE_USER", "parts": [{"text": "hi"}]}
-    body = {"jsonrpc": "2.0", "id": 7, "method": "SendMessage", "params": {"message": message}}
+    asked = {"jsonrpc": "2.0", "id": 7, "method": "SendMessage", "params": {"message": message}}
+    body = json.dumps(asked, separators=(",", ":"))
+    headers = way.headers | {"Content-Type": "application/json"}
     with contextlib.suppress(aiohttp.ClientError):
         while True:
-            async with http.post(f"http://127.0.0.1:{port}{way.path}", json=body, headers=way.headers) as answer:
+            async with http.post(f"http://127.0.0.1:{port}{way.path}", data=body, headers=headers) as answer:
                 if "result" in await answer.json():
                     answered.append(answer.headers["x-request-id"])
 

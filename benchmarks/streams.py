@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 import time
 
 from benchmarks import serving
@@ -16,10 +17,8 @@ def measure(number: int = 1000) -> list[str]:
     with world_with_endpoint() as (way, _, _), serving.web("portal.asgi:application", 1, dict(os.environ)) as server:
         before = server.memory()
         opened, most, after = asyncio.run(_hold(way, server, number))
-    print(
-        f"{opened} of {number} streams opened. Memory of the process: {before:.0f} MB before, {most:.0f} MB with them"
-    )
-    print(f"({(most - before) * 1024 / max(opened, 1):.0f} kB a stream), {after:.0f} MB after their end.")
+    print(f"{opened} of {number} streams open. Memory of the process: {before:.0f} MB before, {most:.0f} MB with them,")
+    print(f"{after:.0f} MB after their end; {(most - before) * 1024 / max(opened, 1):.0f} kB a stream.")
     problems = [f"only {opened} streams were opened"] if opened < number else []
     return problems + ([f"more than {PROMISED_MB} MB"] if most > PROMISED_MB else [])
 
@@ -53,5 +52,6 @@ async def _open(way, port: int) -> tuple | None:
         piece = await reader.read(4096)
         got += piece
         if not piece or b"error" in got:
+            print(f"Refused: {got[-300:]!r}", file=sys.stderr)
             return None
     return reader, writer
