@@ -9,7 +9,7 @@ from benchmarks.loading import Cell, Target, begin_load
 from connections import secrets
 from connections.models import Connection, Secret
 
-HEAD = "| {} | calls/s | p50 ms | CPU ms a call |\n|---|---|---|---|"
+HEAD = "| {} | calls/s | p50 ms | CPU ms a call | WAL kB a call |\n|---|---|---|---|---|"
 ROUNDS, SECONDS = 3, 1.5
 # As many log rows as one statement makes.
 AT_ONCE = 100_000
@@ -17,7 +17,7 @@ AT_ONCE = 100_000
 MORE_ROWS = """
     INSERT INTO portal_logrow ({columns})
     SELECT {values} FROM portal_logrow CROSS JOIN generate_series(1, %s)
-    WHERE portal_logrow.id = (SELECT max(id) FROM portal_logrow)
+    WHERE portal_logrow.id = (SELECT max(id) FROM portal_logrow WHERE kind = 'outcome')
 """
 NEW = {"uid": "gen_random_uuid()", "call_id": "gen_random_uuid()", "request_id": "md5(random()::text)"}
 NEW |= {"writer": "gen_random_uuid()", "time": "now()"}
@@ -62,14 +62,25 @@ def _line(size: int, way: world.Way, server, connections: int = 16) -> list[str]
     cell = Cell(target, "short", connections)
     begin_load(cell, 0.5)()
     for _ in range(ROUNDS):
-        before = server.cpu_seconds()
+        before, wal = server.cpu_seconds(), _wal()
         found = begin_load(cell, SECONDS)()
         time.sleep(0.3)
         found["cpu"] = (server.cpu_seconds() - before) * 1000 / max(found["calls"], 1)
+        found["wal"] = (_wal() - wal) / 1024 / max(found["calls"], 1)
         cell.rounds.append(found)
     best = min(cell.rounds, key=lambda one: one["cpu"])
-    print(f"| {size:,} | {best['per_second']:,.0f} | {best['p50']:.1f} | {best['cpu']:.2f} |", flush=True)
+    figures = [f"{best['per_second']:,.0f}", *(f"{best[name]:.2f}" for name in ("p50", "cpu", "wal"))]
+    print(f"| {size:,} | {' | '.join(figures)} |", flush=True)
     return [f"{one['wrong']} wrong answers: {one['sample']}" for one in cell.rounds if one["wrong"]]
+
+
+def _wal() -> int:
+    """Bytes of write-ahead log since the beginning, of the whole database."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint")
+        return cursor.fetchone()[0]
 
 
 def _connect(way: world.Way, url: str, size: int) -> None:
@@ -96,7 +107,6 @@ def _fill(size: int) -> None:
 
     from portal.audit import log
 
-    log.record(log.CALL, log.SYSTEM)
     columns = [*log.SIGNED, "hmac"]
     values = ", ".join(NEW.get(name, f"portal_logrow.{name}") for name in columns)
     with connection.cursor() as cursor:
