@@ -55,6 +55,9 @@ class Protocol(asyncio.Protocol):
         word, self._credential = _word_of(self._credential), b""
         if word is None:
             self._answer(b"401 Unauthorized", b'{"error":"unknown credential"}')
+        elif b'"stay open"' in body:
+            self._begin_stream()
+            self._send_event(_event(MESSAGE.search(body)[1], CONTEXT.search(body)[1], word))
         elif b'"SendStreamingMessage"' in body:
             self._stream(MESSAGE.search(body)[1], CONTEXT.search(body)[1], word)
         else:
@@ -64,17 +67,22 @@ class Protocol(asyncio.Protocol):
         head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
         self._transport.write(head + body)
 
-    def _stream(self, message: bytes, context: bytes, word: bytes) -> None:
+    def _begin_stream(self) -> None:
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
         )
+
+    def _send_event(self, event: bytes) -> None:
+        self._transport.write(b"%x\r\n%s\r\n" % (len(event), event))
+
+    def _stream(self, message: bytes, context: bytes, word: bytes) -> None:
+        self._begin_stream()
         self._events(message, context, word, 0)
 
     def _events(self, message: bytes, context: bytes, word: bytes, number: int) -> None:
         """Ten by ten, so that no stream keeps the others waiting."""
         for each in range(number, number + 10):
-            event = _event(message, context, word if each == EVENTS - 1 else b"%d" % each)
-            self._transport.write(b"%x\r\n%s\r\n" % (len(event), event))
+            self._send_event(_event(message, context, word if each == EVENTS - 1 else b"%d" % each))
         if number + 10 < EVENTS:
             asyncio.get_running_loop().call_soon(self._events, message, context, word, number + 10)
         else:

@@ -9,56 +9,21 @@ On a throw-away database; GATEHOUSE_TEST_DURABLE=1 keeps fsync on.
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from benchmarks import throwaway
+from benchmarks.serving import CHECKOUT
+
 HOSTS, ANSWERS_AFTER = 100, 0.02
 NOT_FOUND = b'{"jsonrpc": "2.0", "id": "1", "error": {"code": -32001, "message": "Task not found"}}'
 CARD = b'{"name": "Bench", "version": "1", "url": "http://127.0.0.1:9/"}'
 
 
 def main(arguments: list[str]) -> int:
-    if os.environ.get("GATEHOUSE_BENCH") == "1":
-        return _inside(*arguments)
-    from launcher.stopping import stop_on_signals
-    from launcher.testing import test_environment
-
-    stop_on_signals()
-    with test_environment(CHECKOUT) as environment, contextlib.ExitStack() as stack:
-        name = f"bench_{os.getpid()}"
-        stack.enter_context(_database(environment["DATABASE_URL"], name))
-        environment |= {"GATEHOUSE_BENCH": "1", "ALLOWED_OUTBOUND_NETWORKS": "127.0.0.0/8", "LOG_LEVEL": "WARNING"}
-        place = stack.enter_context(tempfile.TemporaryDirectory())
-        environment |= {"DATABASE_URL": _named(environment["DATABASE_URL"], name), "GATEHOUSE_VAR": place}
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], env=environment, cwd=CHECKOUT, check=True)
-        command = [sys.executable, "-m", "benchmarks.probes", *arguments]
-        return subprocess.run(command, env=environment, cwd=CHECKOUT).returncode
-
-
-@contextlib.contextmanager
-def _database(url: str, name: str):
-    import psycopg
-
-    def run(sentence: str) -> None:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(sentence)
-
-    run(f"CREATE DATABASE {name}")
-    try:
-        yield
-    finally:
-        run(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _named(url: str, name: str) -> str:
-    before, mark, query = url.partition("?")
-    return f"{before.rpartition('/')[0]}/{name}{mark}{query}"
+    return _inside(*arguments) if throwaway.is_inside() else throwaway.run_inside("benchmarks.probes", arguments)
 
 
 def _inside(what: str, *numbers: str) -> int:

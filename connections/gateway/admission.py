@@ -1,13 +1,16 @@
 """May this call be made? Agent key, connection, user, ids, limits: asked in this order, each from a fresh lookup."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 from django.conf import settings
+from django.db import DataError, IntegrityError
 
 from connections.gateway import lookups, owners
 from connections.gateway.answers import Named, can_be_kept
+from connections.gateway.batches import Batches
 from connections.gateway.exchange import Exchange
 from connections.gateway.freshness import Fresh
 from connections.gateway.refusals import Refused
@@ -29,7 +32,8 @@ class Admitted:
     connection: Connection
     user: User | None
     asked: Asked
-    target: str = ""
+    owner: owners.Owner
+    target: str
     conversation: owners.Conversation | None = None
     # A list of a context that holds nothing of the caller's: empty, whoever else may have something there.
     lists_nothing: bool = False
@@ -47,11 +51,7 @@ class Admitted:
     def caller(self) -> Caller:
         return Caller(self.agent, self.user)
 
-    @property
-    def owner(self) -> owners.Owner:
-        return owners.Owner(self.connection.id, self.agent.id, self.user.id if self.user else None)
-
-    @property
+    @cached_property
     def one_credential(self) -> Hashable:
         """Equal for calls that may share one: whose it is, where it may go, and as whom the endpoint sees the agent."""
         connection = self.connection
@@ -67,6 +67,7 @@ class Admission:
     def __init__(self, fresh: Fresh, threads: Threads) -> None:
         self._fresh = fresh
         self._threads = threads
+        self._recording = Batches(threads, owners.record_all, faults=(IntegrityError, DataError))
         self._known = owners.Known()
         # What was recorded in conversations of the gateway's: its names need translating, so requests must ask.
         self._recorded = owners.Known()
@@ -87,6 +88,12 @@ class Admission:
         key = await self._fresh_key(presented.prefix)
         if not presented.matches(key):
             raise Refused("agent_key_unknown")
+        return key
+
+    async def live_key(self, prefix: str) -> AgentKey:
+        """The key, which was known before, as it is now. Raises Refused with a code that means HTTP 401."""
+        key = await self._fresh_key(prefix)
+        check_live(key)
         return key
 
     async def _fresh_key(self, prefix: str) -> AgentKey:
@@ -124,7 +131,7 @@ class Admission:
     async def still_stands(self, admitted: Admitted, *, has_credential: bool) -> None:
         """Raises Refused when what allowed an open stream has been taken away."""
         key, agent, connection = admitted.key, admitted.agent, admitted.connection
-        check_live(await self._fresh_key(key.prefix))
+        await self.live_key(key.prefix)
         project, name = connection.project.name, connection.name
         current = await self._fresh.get(
             ("connection", agent.id, project, name), lambda: lookups.connection_for(agent, project, name)
@@ -147,25 +154,25 @@ class Admission:
         """Checks what the request itself names: ids of its own, an interface that exists, a declared tenant."""
         if asked.wants_push or asked.operation.about == "push":
             raise Refused("push_not_supported")
-        admitted = Admitted(key, connection, user, asked)
-        admitted = await self._with_owned_ids(admitted)
-        return replace(admitted, target=_target(connection, asked))
+        owner = owners.Owner(connection.id, key.agent_id, user.id if user else None)
+        conversation, lists_nothing = await self._owned(owner, asked)
+        return Admitted(key, connection, user, asked, owner, _target(connection, asked), conversation, lists_nothing)
 
-    async def _with_owned_ids(self, admitted: Admitted) -> Admitted:
-        asked, owner = admitted.asked, admitted.owner
+    async def _owned(self, owner: owners.Owner, asked: Asked) -> tuple[owners.Conversation | None, bool]:
+        """The conversation of the gateway's that the request goes on with; whether it lists what is empty for it."""
         if self._known.has(owner, asked.tasks, asked.contexts):
-            return admitted
+            return None, False
         lists = asked.operation.about == "tasks"
         try:
             conversation = await self._threads.run(self._conversation, owner, asked)
         except owners.ForeignTask:
             if lists:
-                return replace(admitted, lists_nothing=True)
+                return None, True
             raise Refused("task_not_found") from None
         if conversation is None:
             self._known.add(owner, asked.tasks, asked.contexts)
-            return admitted
-        return replace(admitted, conversation=conversation, lists_nothing=lists and not conversation.endpoint_context)
+            return None, False
+        return conversation, lists and not conversation.endpoint_context
 
     @staticmethod
     def _conversation(owner: owners.Owner, asked: Asked) -> owners.Conversation | None:
@@ -180,18 +187,20 @@ class Admission:
         tasks, contexts = [n.task for n in names], [n.context for n in names]
         if not all(map(can_be_kept, [*tasks, *contexts])):
             raise Refused("endpoint_id_unusable")
-        seen = self._recorded if conversation else self._known
-        if not seen.has(owner, tasks, contexts):
-            await self._record(conversation, owner, names)
-            seen.add(owner, tasks, contexts)
-        return conversation.renamed(names) if conversation else {}
+        if conversation:
+            if not self._recorded.has(owner, tasks, contexts):
+                await self._record_in(conversation, owner, names)
+                self._recorded.add(owner, tasks, contexts)
+            return conversation.renamed(names)
+        if unseen := self._known.unseen(owner, names):
+            if not await self._recording.run((owner, unseen)):
+                raise Refused("task_not_found")
+            self._known.add(owner, tasks, contexts)
+        return {}
 
-    async def _record(self, conversation: owners.Conversation | None, owner: owners.Owner, names: list[Named]) -> None:
+    async def _record_in(self, conversation: owners.Conversation, owner: owners.Owner, names: list[Named]) -> None:
         try:
-            if conversation:
-                await self._threads.run(owners.record_in, conversation, owner, names)
-            else:
-                await self._threads.run(owners.record, owner, names)
+            await self._threads.run(owners.record_in, conversation, owner, names)
         except owners.ForeignTask:
             raise Refused("task_not_found") from None
 

@@ -3,11 +3,15 @@
 Servers differ and are lenient with each other, so nothing here raises on a shape it does not know.
 """
 
+import codecs
 import json
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 LONGEST_ID = 256
+UNKEPT = re.compile("[\0\ud800-\udfff]")
 STATES_03 = {"task", "message", "status-update", "artifact-update"}
 
 
@@ -21,13 +25,13 @@ class Named:
 
 def can_be_kept(name: str) -> bool:
     """Whether a task's or context's id can be remembered: not endless, and in letters that PostgreSQL takes."""
-    return len(name) <= LONGEST_ID and not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in name)
+    return len(name) <= LONGEST_ID and not UNKEPT.search(name)
 
 
 def loads(data: bytes) -> Any:
     """The parsed JSON, or None where it is none."""
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(data.removeprefix(codecs.BOM_UTF8).decode())
     except (ValueError, RecursionError):
         return None
 
@@ -88,9 +92,12 @@ def _text(members: dict, name: str) -> str:
 
 def _member(members: dict, name: str) -> Any:
     """`taskId` or `task_id`: servers write either."""
-    if name in members:
-        return members[name]
-    return members.get("".join("_" + c.lower() if c.isupper() else c for c in name))
+    return members[name] if name in members else members.get(_snake(name))
+
+
+@cache
+def _snake(name: str) -> str:
+    return "".join("_" + c.lower() if c.isupper() else c for c in name)
 
 
 def keep_tasks(payload: Any, mine: set[str]) -> Any:

@@ -16,6 +16,7 @@ from connections.gateway.forwarding import Forwarding, Seen, seconds_for
 from connections.gateway.journal import Journal
 from connections.gateway.refusals import NoCredential, Refused, RefusedByEndpoint
 from connections.gateway.spelling import HTTP_JSON, JSONRPC, V1, Asked, Spelling, Unreadable, read_http, read_rpc
+from connections.gateway.watch import Watch, Why
 from connections.methods import method_of, methods
 from connections.methods.base import Caller, Consent, ConsentRequired, Credential, CredentialUnavailable
 from connections.models import CARD_PATH, Connection
@@ -83,7 +84,7 @@ class Call:
         body = await self._exchange.body(settings.GATEWAY_MAX_REQUEST)
         asked = self._understood(body)
         # Again: a body may take its time, and the key may be gone by then (T11).
-        key = await self._identified()
+        key = await self._gateway.admission.live_key(key.prefix)
         connection, caller = await self._reached(key)
         leave = self._gateway.limits.enter(key.agent_id, connection.id, *limits_of(connection))
         try:
@@ -110,28 +111,22 @@ class Call:
 
     async def _while_client_waits(self, admitted: Admitted, body: bytes) -> None:
         """Makes the call, and ends it when the client leaves or the permission is taken away."""
-        work = asyncio.ensure_future(self._make(admitted, body))
-        gone = asyncio.ensure_future(self._exchange.gone())
-        withdrawn: list[Refused] = []
+        watch = Watch(self._exchange, seconds_for(admitted) + GRACE)
         try:
-            with self._gateway.streams.held(work, admitted, withdrawn):
-                seconds = seconds_for(admitted) + GRACE
-                ended, _ = await asyncio.wait({work, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-                if not work.done() and not self._exchange.ended:
-                    work.cancel()
-                await asyncio.wait({work})
-        finally:
-            gone.cancel()
-            work.cancel()
-        if not work.cancelled():
-            work.result()
-        elif withdrawn:
-            raise withdrawn[0]
-        elif ended or self._exchange.started:
-            self._journal.ended(Outcome.FAILED, "client_left" if ended else "client_stalled")
-            raise ClientGone
-        else:
+            with watch, self._gateway.streams.held(admitted, watch):
+                await self._make(admitted, body)
+        except asyncio.CancelledError:
+            if watch.why is None:
+                raise
+            self._ended_from_outside(watch.why)
+
+    def _ended_from_outside(self, why: Why | Refused) -> None:
+        if isinstance(why, Refused):
+            raise why
+        if why is Why.TIME_IS_OVER and not self._exchange.started:
             raise Refused("endpoint_timeout")
+        self._journal.ended(Outcome.FAILED, "client_left" if why is Why.CLIENT_LEFT else "client_stalled")
+        raise ClientGone
 
     async def _make(self, admitted: Admitted, body: bytes) -> None:
         await self._journal.attempt(admitted)
@@ -223,13 +218,13 @@ class Call:
         """The card and the consent status: what the portal knows, without a credential."""
         connection, caller = await self._reached(key)
         if self._exchange.address.rest == CARD_PATH:
+            await self._journal.answers_here("GetAgentCard")
             await self._exchange.answer(200, answers.dumps(card_of(connection)))
-            self._journal.answered_here("GetAgentCard")
         else:
             method = method_of(connection)
             state = await self._in_thread(method.consent_state, connection, caller)
+            await self._journal.answers_here("GetConsentStatus")
             await self._exchange.answer(200, answers.dumps(waiting.status_of(*state)))
-            self._journal.answered_here("GetConsentStatus")
 
     async def _ask_for_consent(self, admitted: Admitted, consent: Consent) -> None:
         asked = admitted.asked

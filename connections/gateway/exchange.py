@@ -57,6 +57,7 @@ class Exchange:
         self.started = False
         self.ended = False
         self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self._values: dict[bytes, bytes] = dict(self._headers)
         self._receive, self._send = receive, send
 
     def passed(self, station: str) -> None:
@@ -67,15 +68,13 @@ class Exchange:
     def header(self, name: str) -> str:
         """The header's value, "" without one. A header that must be single and comes twice is refused."""
         wanted = name.encode()
-        values = [value for key, value in self._headers if key == wanted]
-        if len(values) > 1:
+        if len(self._values) < len(self._headers) and [key for key, _ in self._headers].count(wanted) > 1:
             raise Refused("duplicate_header")
-        return values[0].decode("latin-1").strip() if values else ""
+        return self._values.get(wanted, b"").decode("latin-1").strip()
 
     def has(self, name: str) -> bool:
         """Whether the header came at all; one with nothing in it counts."""
-        wanted = name.encode()
-        return any(key == wanted for key, _ in self._headers)
+        return name.encode() in self._values
 
     def headers(self, names: Iterable[bytes]) -> list[tuple[str, str]]:
         """Those of `names` (lower case) that came, as they came."""

@@ -102,6 +102,8 @@ class Forwarding:
         self._exchange = exchange
         self._admitted = admitted
         self._body = request_body(admitted, body) if body else None
+        # What earlier events of the same answer have named.
+        self._owned: set[answers.Named] = set()
 
     def open(self, credential: Credential):
         """The request as an async context manager that gives the endpoint's Answer."""
@@ -144,8 +146,8 @@ class Forwarding:
         async for events in sse.events(answer.chunks()):
             passing: list[bytes] = []
             try:
-                for event in events:
-                    passed, is_error = await self._passed(echo.cut(event))
+                for event in echo.cut_each(events):
+                    passed, is_error = await self._passed(event)
                     passing.append(passed)
                     seen_error = seen_error or is_error
             except Refused:
@@ -187,7 +189,10 @@ class Forwarding:
         if about == "tasks":
             mine = await self._admission.mine(self._admitted, [named.task for named in names])
             return answers.keep_tasks(payload, mine)
+        if not self._admitted.conversation and self._owned.issuperset(names):
+            return payload
         contexts = await self._admission.own(self._admitted, names)
+        self._owned.update(names)
         return answers.replace_contexts(payload, contexts) if contexts else payload
 
     def _own_card(self, payload) -> object:

@@ -64,9 +64,10 @@ class Fresh:
 
     async def _current(self) -> int:
         if self._age() >= changes.FRESH_SECONDS:
+            asked_at = self._clock()
             async with asyncio.timeout(SLOWEST_READ):
-                # Again where a read took so long that what it found is stale already.
-                while self._age() >= changes.FRESH_SECONDS:
+                # A read that was sent after the question answers it, however late a busy process hears of it.
+                while self._sent_at < asked_at and self._age() >= changes.FRESH_SECONDS:
                     await asyncio.shield(self._under_way())
         elif self._age() >= READ_EVERY:
             self._under_way()

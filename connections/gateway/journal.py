@@ -49,14 +49,17 @@ class Journal:
         # Kept before it is durable: a client that leaves meanwhile ends this attempt and no other.
         self._attempt = row = log.attempt_of(self._actor(), **self._columns(), target=admitted.target)
         try:
-            async with asyncio.timeout(SLOWEST_COMMIT):
-                await asyncio.wrap_future(self._gateway.committer.attempt(row, admitted.used))
+            await self._durable(row, admitted.used)
         except TimeoutError:
             # The row may still come, and then finds the outcome of this refusal.
             raise Refused("log_unavailable") from None
         except log.LogUnavailable:
             self._attempt = None
             raise Refused("log_unavailable") from None
+
+    async def _durable(self, row: dict, used: tuple[UUID, ...] = ()) -> None:
+        async with asyncio.timeout(SLOWEST_COMMIT):
+            await self._gateway.committer.attempt(row, used)
 
     def ended(self, outcome: Outcome, reason: str = "") -> None:
         """The outcome's row, within a second. Without an attempt (a refused call) it is the call's only row."""
@@ -73,12 +76,15 @@ class Journal:
             row, self._attempt = log.outcome_of(self._attempt, outcome, **measured), None
             self._gateway.committer.outcome(row, self.used)
         elif self._gateway.limits.may_note_refusal(None if self.is_stranger else self.key.agent_id):
-            self._note(CALL_REFUSED, outcome, measured)
+            self._gateway.committer.outcome(self._row(CALL_REFUSED, outcome, measured))
 
-    def answered_here(self, method: str) -> None:
-        """One row for what needs no credential: the card, the consent status."""
+    async def answers_here(self, method: str) -> None:
+        """One row for what needs no credential: the card, the consent status. No row, no answer here either."""
+        try:
+            await self._durable(self._row(CALL, Outcome.SUCCEEDED, {"method": method}))
+        except (TimeoutError, log.LogUnavailable):
+            raise Refused("log_unavailable") from None
         self._counted(Outcome.SUCCEEDED, "about")
-        self._note(CALL, Outcome.SUCCEEDED, {"method": method})
 
     def _counted(self, outcome: Outcome, kind: str, reason: str = "") -> float:
         """Counts the call, and returns the seconds that it took."""
@@ -90,8 +96,8 @@ class Journal:
         known = {"acted_as": self.acted_as, "credential": self.renewed}
         return {name: value for name, value in known.items() if value}
 
-    def _note(self, event: Event, outcome: Outcome, more: dict) -> None:
-        self._gateway.committer.outcome(log.row_of(event, self._actor(), outcome=outcome, **self._columns(), **more))
+    def _row(self, event: Event, outcome: Outcome, more: dict) -> dict:
+        return log.row_of(event, self._actor(), outcome=outcome, **self._columns(), **more)
 
     def _actor(self) -> log.Actor:
         return log.Actor("agent_key", self.key.id, self.key.name) if self.key else NOBODY

@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 
 from connections.gateway.admission import Admission, Admitted
 from connections.gateway.refusals import Refused
+from connections.gateway.watch import Watch
 
 # Seconds. Together they keep the promise that a stream ends within five after its permission was taken away.
 CHECK_EVERY = 1.0
-SLOWEST_CHECK = 0.5
+SLOWEST_CHECK = 1.0
 UNCONFIRMED = 2.5
 
 
 @dataclass
 class _Open:
     admitted: Admitted
-    ended: list[Refused]
+    watch: Watch
     has_credential: bool = False
     confirmed_at: float = field(default_factory=time.monotonic)
 
@@ -29,9 +30,10 @@ class OpenStreams:
         self._open: dict[asyncio.Task, _Open] = {}
 
     @contextlib.contextmanager
-    def held(self, work: asyncio.Task, admitted: Admitted, ended: list[Refused]) -> Iterator[None]:
-        """In this block, `work` is cancelled once the call may no longer be made; `ended` then says why."""
-        self._open[work] = _Open(admitted, ended)
+    def held(self, admitted: Admitted, watch: Watch) -> Iterator[None]:
+        """In this block, `watch` ends the call of the current task once it may no longer be made."""
+        work = asyncio.current_task()
+        self._open[work] = _Open(admitted, watch)
         try:
             yield
         finally:
@@ -53,20 +55,16 @@ class OpenStreams:
         """Looks at all open streams once a second; lookups are kept, so an unchanged portal costs one read."""
         while True:
             await asyncio.sleep(CHECK_EVERY)
-            await asyncio.gather(*(self._look(work, stream) for work, stream in list(self._open.items())))
+            await asyncio.gather(*map(self._look, list(self._open.values())))
 
-    async def _look(self, work: asyncio.Task, stream: _Open) -> None:
+    async def _look(self, stream: _Open) -> None:
+        asked_at = time.monotonic()
         try:
             async with asyncio.timeout(SLOWEST_CHECK):
                 await self._admission.still_stands(stream.admitted, has_credential=stream.has_credential)
-            stream.confirmed_at = time.monotonic()
+            stream.confirmed_at = asked_at
         except Refused as refused:
-            _end(work, stream, refused)
+            stream.watch.end(refused)
         except Exception:  # noqa: BLE001 -- whatever it was, the permission could not be confirmed
             if time.monotonic() - stream.confirmed_at >= UNCONFIRMED:
-                _end(work, stream, Refused("internal"))
-
-
-def _end(work: asyncio.Task, stream: _Open, why: Refused) -> None:
-    stream.ended.append(why)
-    work.cancel()
+                stream.watch.end(Refused("internal"))

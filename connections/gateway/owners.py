@@ -17,16 +17,19 @@ from connections.models import TaskOwner
 
 GATEWAY_PREFIX = "gh-"
 KNOWN = 50_000
+Pair = tuple[str, str]
 ENDPOINT, GATEWAY = TaskOwner.MadeBy.ENDPOINT, TaskOwner.MadeBy.GATEWAY
 
-# One statement, so that an answer waits for one round trip. Where a row is there already, it stays.
+# One statement for all answers that wait at the same time. Where a row is there already, it stays.
 INSERT = f"""
     INSERT INTO {TaskOwner._meta.db_table}
            (connection_id, agent_id, user_id, task, context, made_by, endpoint_context, created_at)
-    SELECT %s, %s, %s, named.task, named.context, %s, '', now()
-    FROM unnest(%s::text[], %s::text[]) AS named (task, context),
+    SELECT connection, agent, person, task, context, %s, '', now()
+    FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[])
+             AS named (connection, agent, person, task, context),
          (SELECT set_config('synchronous_commit', 'off', true)) AS not_durable
     ON CONFLICT DO NOTHING
+    RETURNING connection_id, agent_id, user_id, task, context
 """  # noqa: S608 -- our own names
 
 
@@ -77,6 +80,10 @@ class Known:
     def has(self, owner: Owner, tasks: Iterable[str], contexts: Iterable[str]) -> bool:
         return all(pair in self._seen for pair in _pairs(owner, tasks, contexts))
 
+    def unseen(self, owner: Owner, names: Iterable[Named]) -> set[Pair]:
+        """The rows of these names that this process has not seen."""
+        return {(task, context) for task, context in pairs_of(names) if _row(owner, task, context) not in self._seen}
+
     def add(self, owner: Owner, tasks: Iterable[str], contexts: Iterable[str]) -> None:
         self._seen.update(dict.fromkeys(_pairs(owner, tasks, contexts)))
         while len(self._seen) > KNOWN:
@@ -84,7 +91,12 @@ class Known:
 
 
 def _pairs(owner: Owner, tasks: Iterable[str], contexts: Iterable[str]) -> list[tuple]:
-    return [(owner, "task", task) for task in tasks if task] + [(owner, "context", c) for c in contexts if c]
+    return [_row(owner, task, "") for task in tasks if task] + [_row(owner, "", c) for c in contexts if c]
+
+
+def _row(owner: Owner, task: str, context: str) -> tuple:
+    """What a row is known by: a task is one whatever its context."""
+    return (owner, "task", task) if task else (owner, "context", context)
 
 
 def check(owner: Owner, tasks: Iterable[str], contexts: Iterable[str], *, begins: bool) -> Conversation | None:
@@ -133,27 +145,52 @@ def _conversation(owner: Owner, rows: list[TaskOwner]) -> Conversation | None:
 
 
 def record(owner: Owner, names: Iterable[Named]) -> None:
-    """Makes the rows of what an answer names. Raises ForeignTask when the endpoint names somebody else's.
+    """Makes the rows of what an answer names. Raises ForeignTask when the endpoint names somebody else's."""
+    if record_all([(owner, pairs_of(names))]) != [True]:
+        raise ForeignTask
+
+
+def pairs_of(names: Iterable[Named]) -> set[Pair]:
+    """The rows, as (task, context), that belong to these names.
 
     A context has one owner; its row has no task, so that a second task in it finds the first one's owner.
     """
-    pairs = {("", named.context) for named in names if named.context}
-    pairs |= {(named.task, named.context) for named in names if named.task}
-    if not pairs:
-        return
-    if not all(can_be_kept(name) for pair in pairs for name in pair):
+    names = list(names)
+    return {("", named.context) for named in names if named.context} | {
+        (named.task, named.context) for named in names if named.task
+    }
+
+
+def record_all(asked: list[tuple[Owner, set[Pair]]]) -> list[bool]:
+    """Makes the rows of several answers; for each, whether all it names is its owner's now."""
+    if not all(can_be_kept(name) for _, pairs in asked for pair in pairs for name in pair):
         raise ForeignTask
-    if _insert(owner, pairs, ENDPOINT) < len(pairs):
+    new = _insert([(owner, *pair) for owner, pairs in asked for pair in pairs], ENDPOINT)
+    return [_is_owner(owner, {pair for pair in pairs if (owner, *pair) not in new}) for owner, pairs in asked]
+
+
+def _is_owner(owner: Owner, pairs: set[Pair]) -> bool:
+    """Whether these, whose rows were there already, are the owner's."""
+    if not pairs:
+        return True
+    try:
         _owned(owner, [task for task, _ in pairs if task], [context for _, context in pairs if context])
+    except ForeignTask:
+        return False
+    return True
 
 
-def _insert(owner: Owner, pairs: Iterable[tuple[str, str]], made_by: TaskOwner.MadeBy) -> int:
-    """How many rows were new."""
+def _insert(rows: list[tuple[Owner, str, str]], made_by: TaskOwner.MadeBy) -> set[tuple[Owner, str, str]]:
+    """Those of the rows (owner, task, context) that were new."""
+    if not rows:
+        return set()
     # Sorted, so that two answers that name the same never wait for each other crosswise.
-    tasks, contexts = zip(*sorted(pairs), strict=True)
+    ordered = sorted(rows, key=lambda row: (row[0].connection, *row[1:]))
+    owners, tasks, contexts = map(list, zip(*ordered, strict=True))
+    who = [[owner.connection for owner in owners], [owner.agent for owner in owners], [owner.user for owner in owners]]
     with database.cursor() as cursor:
-        cursor.execute(INSERT, [owner.connection, owner.agent, owner.user, made_by.value, list(tasks), list(contexts)])
-        return cursor.rowcount
+        cursor.execute(INSERT, [made_by.value, *who, tasks, contexts])
+        return {(Owner(*whose), task, context) for *whose, task, context in cursor.fetchall()}
 
 
 def mine(owner: Owner, tasks: Iterable[str]) -> set[str]:
@@ -165,7 +202,7 @@ def mine(owner: Owner, tasks: Iterable[str]) -> set[str]:
 
 def begin(owner: Owner, task: str, context: str) -> None:
     """A task that the gateway made, in a new context of the gateway's or in one that the caller has."""
-    _insert(owner, [("", context), (task, context)], GATEWAY)
+    _insert([(owner, "", context), (owner, task, context)], GATEWAY)
 
 
 def context_of(owner: Owner, task: str) -> str:

@@ -6,7 +6,7 @@ Everything is read from the request, and nothing is written back: bytes pass as 
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -104,23 +104,17 @@ class Spelling:
 class Asked:
     """One request, understood: the operation and every id that it names.
 
-    `params` is the JSON-RPC params or the HTTP+JSON body, parsed ({} without one); `path` what follows the
-    endpoint's own URL in HTTP+JSON.
+    `path` is what follows the endpoint's own URL in HTTP+JSON.
     """
 
     operation: Operation
     spelling: Spelling
     rpc_id: Any = None
-    params: dict[str, Any] = field(default_factory=dict)
     path: str = ""
     tenant: str = ""
     tasks: tuple[str, ...] = ()
     contexts: tuple[str, ...] = ()
     wants_push: bool = False
-
-    @property
-    def message(self) -> dict[str, Any]:
-        return _message_of(self.params)
 
 
 def read_rpc(body: bytes, version_header: str) -> Asked:
@@ -209,38 +203,38 @@ def _asked(
     operation: Operation, spelling: Spelling, params: dict, *, named: list[str] = (), tenant: str = "", **more
 ) -> Asked:
     tasks, contexts = list(named), []
+    members = _Members(params)
     if operation.about == "message":
-        message = _message_of(params)
-        tasks += _texts(message, "taskId") + _many(message, "referenceTaskIds")
-        contexts += _texts(message, "contextId")
+        message = _Members(_message_in(members))
+        tasks += message.texts("taskid") + message.many("referencetaskids")
+        contexts += message.texts("contextid")
         # What a message may also carry beside itself; servers differ in where they look.
-        tasks += _texts(params, "taskId")
-        contexts += _texts(params, "contextId")
+        tasks += members.texts("taskid")
+        contexts += members.texts("contextid")
     elif operation.about == "task":
         # Also beside an id in the path: which of the two an endpoint takes is not known.
-        tasks += _texts(params, "id") + _texts(params, "taskId")
-        tasks += [name.removeprefix("tasks/") for name in _texts(params, "name")]
-        contexts += _texts(params, "contextId")
+        tasks += members.texts("id") + members.texts("taskid")
+        tasks += [name.removeprefix("tasks/") for name in members.texts("name")]
+        contexts += members.texts("contextid")
     elif operation.about == "tasks":
-        contexts += _texts(params, "contextId")
-    inner_tenant = (_texts(params, "tenant") or [""])[0]
+        contexts += members.texts("contextid")
+    inner_tenant = (members.texts("tenant") or [""])[0]
     if tenant and inner_tenant and tenant != inner_tenant:
         raise Unreadable("undeclared_tenant")
     return Asked(
         operation,
         spelling,
-        params=params,
         tenant=tenant or inner_tenant,
         tasks=tuple(dict.fromkeys(tasks)),
         contexts=tuple(dict.fromkeys(contexts)),
-        wants_push=_wants_push(params),
+        wants_push=_wants_push(members),
         **more,
     )
 
 
-def _message_of(params: dict) -> dict:
+def _message_in(members: "_Members") -> dict:
     """The message: `message`, or `request` in HTTP+JSON 0.3."""
-    found = _values(params, "message") + _values(params, "request")
+    found = members.values("message") + members.values("request")
     if len(found) > 1:
         raise Unreadable("duplicate_member")
     if not all(isinstance(message, dict) for message in found):
@@ -248,13 +242,13 @@ def _message_of(params: dict) -> dict:
     return found[0] if found else {}
 
 
-def _wants_push(params: dict) -> bool:
+def _wants_push(members: "_Members") -> bool:
     """Whether a callback is asked for; `pushNotification` is its name in HTTP+JSON 0.3."""
     return any(
-        _values(configuration, name)
-        for configuration in _values(params, "configuration")
+        _Members(configuration).values(name)
+        for configuration in members.values("configuration")
         if isinstance(configuration, dict)
-        for name in ("pushNotification", "pushNotificationConfig", "taskPushNotificationConfig")
+        for name in ("pushnotification", "pushnotificationconfig", "taskpushnotificationconfig")
     )
 
 
@@ -278,20 +272,26 @@ def plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _values(members: dict, name: str) -> list[Any]:
-    wanted = plain(name)
-    found = [value for key, value in members.items() if plain(key) == wanted]
-    if len(found) > 1:
-        raise Unreadable("duplicate_member")
-    return [value for value in found if value not in (None, "")]
+class _Members:
+    """An object's members by their plain names; asked for in these. Nothing ("" or null) counts as not there."""
 
+    def __init__(self, members: dict[str, Any]) -> None:
+        self._found: dict[str, list[Any]] = {}
+        for name, value in members.items():
+            self._found.setdefault(plain(name), []).append(value)
 
-def _texts(members: dict, name: str) -> list[str]:
-    return _ids(_values(members, name))
+    def values(self, name: str) -> list[Any]:
+        """One at most: of a name in two spellings each server reads another."""
+        found = self._found.get(name, ())
+        if len(found) > 1:
+            raise Unreadable("duplicate_member")
+        return [value for value in found if value not in (None, "")]
 
+    def texts(self, name: str) -> list[str]:
+        return _ids(self.values(name))
 
-def _many(members: dict, name: str) -> list[str]:
-    return _ids(text for value in _values(members, name) for text in (value if isinstance(value, list) else [value]))
+    def many(self, name: str) -> list[str]:
+        return _ids(each for value in self.values(name) for each in (value if isinstance(value, list) else [value]))
 
 
 def _ids(values: Iterable[Any]) -> list[str]:

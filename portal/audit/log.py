@@ -8,6 +8,8 @@ shows. A writer is one database connection. Its counter advances only when a com
 commit the connection is gone, and with it the writer.
 """
 
+import asyncio
+import contextlib
 import hmac
 import json
 import logging
@@ -17,7 +19,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db import connection, transaction
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from portal import vault
 from portal.audit.context import current_request
@@ -41,6 +42,9 @@ TEXTS = {f.attname: f.max_length for f in LogRow._meta.fields if f.get_internal_
 # As a statement with a placeholder for each value, composing it costs more than all else about a row.
 COPY = f"COPY {LogRow._meta.db_table} ({', '.join([*SIGNED, 'hmac'])}) FROM STDIN"
 EMPTY = {name: ("" if name in TEXTS else None) for name in COLUMNS}
+IDS = [SIGNED.index(f.attname) for f in LogRow._meta.fields if f.get_internal_type() == "UUIDField"]
+TIME = SIGNED.index("time")
+ATTEMPT, OUTCOME, ACT = LogRow.Kind.ATTEMPT.value, LogRow.Kind.OUTCOME.value, LogRow.Kind.ACT.value
 
 
 @dataclass(frozen=True)
@@ -60,39 +64,41 @@ SYSTEM = Actor("system", None, "Gatehouse")
 
 
 def row_of(event: Event, by: Actor, *, outcome: Outcome = Outcome.SUCCEEDED, **columns: Any) -> dict[str, Any]:
-    """The columns of one row, not yet numbered or authenticated.
+    """The columns of one row, not yet numbered or authenticated; ids as text, because its outcome copies them.
 
     `project`, `agent`, `connection` and `on_behalf_of` are objects with `id` and a name; `details` is a dict of plain
     values without secrets. Text is cut to its column and loses NUL, which PostgreSQL refuses (T39).
     """
     row = EMPTY | {
-        "uid": uuid7(),
+        "uid": str(uuid7()),
         "time": datetime.now(UTC),
-        "kind": LogRow.Kind.ACT.value,
+        "kind": ACT,
         "event": event.tag,
         "outcome": outcome.value,
         "request_id": current_request.get(),
         "actor_kind": by.kind,
-        "actor_id": by.id,
+        "actor_id": by.id and str(by.id),
         "actor_name": by.name,
     }
     for name in ("project", "agent", "connection"):
         thing = columns.pop(name, None)
         if thing is not None:
-            row[f"{name}_id"], row[f"{name}_name"] = thing.id, thing.name
+            row[f"{name}_id"], row[f"{name}_name"] = str(thing.id), thing.name
     person = columns.pop("on_behalf_of", None)
     if person is not None:
-        row["on_behalf_of_id"], row["on_behalf_of_name"] = person.id, str(person)
-    row |= _detailed(columns.pop("details", None))
-    row.update(columns)
+        row["on_behalf_of_id"], row["on_behalf_of_name"] = str(person.id), str(person)
+    _add(row, columns)
     for name, length in TEXTS.items():
         if row[name]:
             row[name] = str(row[name]).replace("\0", "\ufffd")[:length]
     return row
 
 
-def _detailed(details: dict | None) -> dict[str, str]:
-    return {"details": json.dumps(details, sort_keys=True, default=str)} if details else {}
+def _add(row: dict[str, Any], columns: dict[str, Any]) -> None:
+    details = columns.pop("details", None)
+    row.update(columns)
+    if details:
+        row["details"] = json.dumps(details, sort_keys=True, default=str)
 
 
 def record(event: Event, by: Actor, **columns: Any) -> None:
@@ -106,8 +112,7 @@ def begin(event: Event, by: Actor, **columns: Any) -> Callable[..., None]:
     Returns `finish(outcome, **columns)`, which writes how it ended. Without it the sweep writes `unknown`. Not to be
     called inside a transaction: the row must be durable before the act.
     """
-    kind = LogRow.Kind.ATTEMPT.value
-    attempt = row_of(event, by, outcome=Outcome.IN_PROGRESS, kind=kind, call_id=uuid7(), **columns)
+    attempt = _attempt(event, by, **columns)
     with transaction.atomic(durable=True):
         _append(attempt)
 
@@ -128,7 +133,7 @@ class Writer:
     """One database connection's identity in the log, and how many of its rows are known to be committed."""
 
     def __init__(self) -> None:
-        self.id = uuid.uuid4()
+        self.id = str(uuid.uuid4())
         self.confirmed = 0
 
     def confirm(self) -> None:
@@ -151,7 +156,7 @@ def _insert(rows: list[dict], writer: Writer, after: int) -> None:
     """One statement, and so all of them or none, also outside of a transaction."""
     key_id, key = _log_key()
     for counter, row in enumerate(rows, start=after + 1):
-        row.update(log_key=key_id, writer=writer.id, counter=counter)
+        row["log_key"], row["writer"], row["counter"] = key_id, writer.id, counter
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(COPY) as copy:
         for row in rows:
             plain = _plain(row)
@@ -160,11 +165,12 @@ def _insert(rows: list[dict], writer: Writer, after: int) -> None:
 
 def _plain(row: Mapping[str, Any]) -> list[str | int | None]:
     """The columns in the order of the table, as they are authenticated and as PostgreSQL reads them."""
-    return [_text(value) if isinstance(value, UUID_OR_TIME) else value for value in _signed(row)]
-
-
-def _text(value: uuid.UUID | datetime) -> str:
-    return str(value) if isinstance(value, uuid.UUID) else value.astimezone(UTC).isoformat(timespec="microseconds")
+    plain = list(_signed(row))
+    for at in IDS:
+        if plain[at] is not None:
+            plain[at] = str(plain[at])
+    plain[TIME] = plain[TIME].astimezone(UTC).isoformat(timespec="microseconds")
+    return plain
 
 
 def authenticate(plain: list[str | int | None], key: bytes) -> bytes:
@@ -172,7 +178,6 @@ def authenticate(plain: list[str | int | None], key: bytes) -> bytes:
     return hmac.digest(key, _canonical(plain).encode(), "sha256")
 
 
-UUID_OR_TIME = (uuid.UUID, datetime)
 # Made once: each row of each call comes through here.
 _canonical = json.JSONEncoder(separators=(",", ":")).encode
 _signed = itemgetter(*SIGNED)
@@ -213,7 +218,7 @@ def _unwrapped(stored: LogKey) -> bytes:
 class _Entry:
     row: dict
     used: tuple[uuid.UUID, ...]
-    done: Future | None
+    done: asyncio.Future | None
     tried: bool = False
 
 
@@ -236,17 +241,19 @@ class Committer:
         self._wake = threading.Condition()
         self._urgent = False
         self._stopping = False
+        self._writing = 0
         self._last_uses: dict[uuid.UUID, float] = {}
         self._on_failure, self._on_commit = on_failure, on_commit
         self._thread = threading.Thread(target=self._run, name="log-committer", daemon=True)
         self._thread.start()
 
-    def attempt(self, row: dict, used: Iterable[uuid.UUID] = ()) -> Future:
-        """Queues an attempt. The future's result is None once the row is committed, or the failure."""
-        done: Future = Future()
-        # Under way from here: a caller that leaves can't cancel it, for a cancelled one would refuse its result.
-        done.set_running_or_notify_cancel()
-        self._put(_Entry(row | {"kind": LogRow.Kind.ATTEMPT.value}, tuple(used), done), urgent=True)
+    def attempt(self, row: dict, used: Iterable[uuid.UUID] = ()) -> asyncio.Future:
+        """Queues an attempt, or another row that somebody waits for, from an event loop.
+
+        The future's result is None once the row is committed, or the failure.
+        """
+        done = asyncio.get_running_loop().create_future()
+        self._put(_Entry(row, tuple(used), done), urgent=True)
         return done
 
     def outcome(self, row: dict, used: Iterable[uuid.UUID] = ()) -> None:
@@ -263,17 +270,22 @@ class Committer:
             self._stopping = True
             self._wake.notify()
         self._thread.join(seconds)
+        if self._thread.is_alive():
+            # Each is an outcome, which the sweep writes as unknown, or was refused: nobody was answered without a row.
+            left = self.waiting + self._writing
+            logger.error("The access log did not take what was left at the end in time: %s rows.", left)
 
     def _put(self, entry: _Entry, urgent: bool) -> None:
         with self._wake:
             self._waiting.append(entry)
-            self._urgent = self._urgent or urgent
-            if urgent or len(self._waiting) == 1:
+            if (urgent and not self._urgent) or len(self._waiting) == 1:
                 self._wake.notify()
+            self._urgent = self._urgent or urgent
 
     def _run(self) -> None:
         while True:
             batch = self._take()
+            self._writing = len(batch)
             if batch:
                 self._commit(batch)
             elif self._stopping:
@@ -300,9 +312,7 @@ class Committer:
             self._fail(batch)
             return
         writer.confirmed += count
-        for entry in batch:
-            if entry.done:
-                entry.done.set_result(None)
+        _tell(batch, failed=False)
         self._on_commit(count)
 
     def _write(self, batch: list[_Entry]) -> tuple[Writer, int]:
@@ -327,8 +337,7 @@ class Committer:
             # An outcome that can't be written must not keep attempts from it: these get a try of their own.
             self._commit(attempts)
             return
-        for entry in attempts:
-            entry.done.set_exception(LogUnavailable())
+        _tell(attempts, failed=True)
         time.sleep(0.1)
 
     def _uses_due(self, batch: list[_Entry]) -> set[uuid.UUID]:
@@ -347,10 +356,28 @@ class Committer:
         self._last_uses.update(dict.fromkeys(due, time.monotonic()))
 
 
+def _tell(batch: list[_Entry], *, failed: bool) -> None:
+    """In one step of the loop for all who wait: a step for each costs more than its row."""
+    waiting = [entry.done for entry in batch if entry.done]
+    if waiting:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and whoever waited with it
+            waiting[0].get_loop().call_soon_threadsafe(_resolve, waiting, failed)
+
+
+def _resolve(waiting: list[asyncio.Future], failed: bool) -> None:
+    for done in waiting:
+        if done.cancelled():  # its caller has left
+            continue
+        if failed:
+            done.set_exception(LogUnavailable())
+        else:
+            done.set_result(None)
+
+
 def _not_there_yet(batch: list[_Entry]) -> list[dict]:
     """A commit whose answer was lost may have arrived after all; such a row is not written twice."""
     tried = [entry.row["uid"] for entry in batch if entry.tried]
-    there = set(LogRow.objects.filter(uid__in=tried).values_list("uid", flat=True)) if tried else set()
+    there = set(map(str, LogRow.objects.filter(uid__in=tried).values_list("uid", flat=True))) if tried else set()
     return [entry.row for entry in batch if entry.row["uid"] not in there]
 
 
@@ -399,12 +426,15 @@ COPIED = [
 def outcome_of(attempt: dict, outcome: Outcome, **columns: Any) -> dict[str, Any]:
     """The outcome row of an attempt: its copies, and how it ended (status, duration in ms, sizes in bytes)."""
     row = EMPTY | {name: attempt[name] for name in COPIED}
-    row.update(uid=uuid7(), time=datetime.now(UTC), kind=LogRow.Kind.OUTCOME.value, outcome=outcome.value)
-    row |= _detailed(columns.pop("details", None))
-    row.update(columns)
+    row.update(uid=str(uuid7()), time=datetime.now(UTC), kind=OUTCOME, outcome=outcome.value)
+    _add(row, columns)
     return row
 
 
 def attempt_of(by: Actor, **columns: Any) -> dict[str, Any]:
     """The attempt row of one call through a connection, with a call id of its own."""
-    return row_of(CALL, by, outcome=Outcome.IN_PROGRESS, kind=LogRow.Kind.ATTEMPT.value, call_id=uuid7(), **columns)
+    return _attempt(CALL, by, **columns)
+
+
+def _attempt(event: Event, by: Actor, **columns: Any) -> dict[str, Any]:
+    return row_of(event, by, outcome=Outcome.IN_PROGRESS, kind=ATTEMPT, call_id=str(uuid7()), **columns)

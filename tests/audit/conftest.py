@@ -7,6 +7,7 @@ from django.db import connection
 
 from portal.audit import log
 from portal.audit.models import ChangeCounter
+from tests.audit.waiting import Waiting
 
 
 @pytest.fixture
@@ -16,8 +17,8 @@ def counter(transactional_db) -> ChangeCounter:
 
 
 @pytest.fixture
-def committer(transactional_db) -> Iterator[log.Committer]:
-    made = log.Committer()
+def committer(transactional_db) -> Iterator[Waiting]:
+    made = Waiting(log.Committer())
     yield made
     made.close()
 

@@ -12,6 +12,7 @@ from portal.audit import log
 from portal.audit.events import Outcome
 from portal.audit.models import LastUse, LogRow
 from tests.audit.conftest import another_process
+from tests.audit.waiting import Waiting
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db(transaction=True)]
 KEY = log.Actor("agent_key", uuid.uuid4(), "web")
@@ -41,7 +42,7 @@ def test_an_outcome_follows_within_a_second(committer):
     committer.outcome(log.outcome_of(row, Outcome.SUCCEEDED, status=200, duration=12))
     until(lambda: LogRow.objects.filter(kind="outcome").exists(), seconds=1.0)
     outcome = LogRow.objects.get(kind="outcome")
-    assert (outcome.call_id, outcome.method, outcome.status, outcome.duration) == (
+    assert (str(outcome.call_id), outcome.method, outcome.status, outcome.duration) == (
         row["call_id"],
         "SendMessage",
         200,
@@ -86,7 +87,7 @@ def test_an_attempt_fails_when_the_log_is_locked_and_is_not_written_later(commit
 
 def test_whoever_must_know_is_told_that_the_log_failed(transactional_db):
     told = threading.Event()
-    made = log.Committer(on_failure=told.set)
+    made = Waiting(log.Committer(on_failure=told.set))
     with another_process() as holder:
         holder.execute("LOCK TABLE portal_logrow IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(log.LogUnavailable):
@@ -138,8 +139,25 @@ def last_use(subject: uuid.UUID) -> datetime:
     return LastUse.objects.get(subject=subject).at
 
 
+def test_closing_says_how_much_it_could_not_write(transactional_db, caplog):
+    committer = log.Committer()
+    made = Waiting(committer)
+    rows = [attempt() for _ in range(3)]
+    for row in rows:
+        made.attempt(row).result(5)
+    with another_process() as holder:
+        holder.execute("LOCK TABLE portal_logrow IN ACCESS EXCLUSIVE MODE")
+        for row in rows:
+            made.outcome(log.outcome_of(row, Outcome.SUCCEEDED))
+        committer.close(0.5)
+        holder.rollback()
+    assert "3 rows" in caplog.text
+    assert LogRow.objects.filter(kind="attempt").count() == 3
+    made.close()
+
+
 def test_closing_writes_what_waits(transactional_db):
-    made = log.Committer()
+    made = Waiting(log.Committer())
     row = attempt()
     made.attempt(row).result(5)
     made.outcome(log.outcome_of(row, Outcome.SUCCEEDED))

@@ -31,7 +31,7 @@ def test_an_attempt_without_outcome_ends_as_unknown_once():
     assert log.close_open_attempts(LIMIT) == 1
     assert log.close_open_attempts(LIMIT) == 0
     [row] = unknown()
-    assert (row.call_id, row.reason, row.method) == (call["call_id"], "no_outcome", "SendMessage")
+    assert (str(row.call_id), row.reason, row.method) == (call["call_id"], "no_outcome", "SendMessage")
     assert log.verify(row)
 
 

@@ -16,6 +16,7 @@ from django.db import connections, transaction
 from portal.audit import log
 from portal.audit.events import CALL, Outcome
 from portal.audit.models import LogRow
+from tests.audit.waiting import Waiting
 from tests.fakes.record import Recorder
 from tests.fakes.server import serve
 from tests.fakes.stock_client import TLS
@@ -80,6 +81,18 @@ def test_without_an_attempts_row_the_endpoint_sees_nothing(line, spelling):
     assert len(line.endpoint.received) == before + 1
 
 
+@pytest.mark.parametrize("about", ["/.well-known/agent-card.json", "/consent-status"])
+def test_without_its_row_the_card_and_the_consent_status_are_not_answered_either(line, about):
+    with refusing_rows("act"):
+        refused = line.get(about)
+    assert refused.status_code == 500
+    assert "LOG_UNAVAILABLE" in refused.text
+
+    answered = line.get(about)
+    assert answered.status_code == 200
+    assert [row.kind for row in LogRow.objects.filter(request_id=answered.headers["x-request-id"])] == ["act"]
+
+
 def test_an_outcome_that_can_not_be_written_is_kept_and_written_later(line):
     with refusing_rows("outcome"):
         # Twice: the second attempt comes while the first one's outcome is refused again and again.
@@ -106,7 +119,7 @@ class LosesTheAnswer(log.Committer):
 
 
 def test_a_commit_whose_answer_was_lost_is_not_made_twice_and_stops_nothing(transactional_db):
-    committer = LosesTheAnswer()
+    committer = Waiting(LosesTheAnswer())
     first, second = (log.attempt_of(log.SYSTEM) for _ in range(2))
     committer.outcome(log.outcome_of(first, Outcome.SUCCEEDED))
     time.sleep(0.5)
@@ -116,7 +129,7 @@ def test_a_commit_whose_answer_was_lost_is_not_made_twice_and_stops_nothing(tran
     committer.close()
 
     rows = LogRow.objects.order_by("id").values_list("call_id", "kind")
-    assert list(rows) == [
+    assert [(str(call), kind) for call, kind in rows] == [
         (first["call_id"], "outcome"),
         (second["call_id"], "attempt"),
         (second["call_id"], "outcome"),
@@ -194,6 +207,12 @@ class Storm:
         self._stop.set()
         self._thread.join()
 
+    def blows(self, answers: int, seconds: float = 15) -> None:
+        """Returns once so many calls were answered."""
+        until = time.monotonic() + seconds
+        while len(self.answered) < answers and time.monotonic() < until:
+            time.sleep(0.02)
+
     async def _blow(self) -> None:
         async with httpx.AsyncClient(timeout=15, verify=TLS, headers=self._headers) as http:
             await asyncio.gather(*(self._call_on(http) for _ in range(24)))
@@ -222,7 +241,8 @@ def test_after_a_kill_every_answered_call_has_its_row_and_in_the_end_every_attem
             with second_gateway(tmp_path / f"output-{number}") as second:
                 settings.PUBLIC_URL = second.url
                 with Storm(line.connection.gateway_url, line.headers) as storm:
-                    time.sleep(0.4 + 0.1 * number)
+                    storm.blows(answers=20)
+                    time.sleep(0.1 * number)
                     second.kill()
                 answered += storm.answered
             if time.monotonic() - began > 20:

@@ -112,7 +112,7 @@ def test_a_stream_cut_anywhere_gives_no_piece_of_it_away():
             yield stream[:at]
             yield stream[at:]
 
-        return b"".join([whole.cut(event) async for together in sse.events(chunks()) for event in together])
+        return b"".join([event async for together in sse.events(chunks()) for event in whole.cut_each(together)])
 
     expected = stream.replace(TOKEN.encode(), REPLACEMENT)
     for at in range(len(stream) + 1):

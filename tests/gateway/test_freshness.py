@@ -442,3 +442,23 @@ def test_a_read_that_hangs_is_given_up_and_what_it_brings_late_is_not_believed(f
         return [first, second, await kept.get("key", table.load)]
 
     assert asyncio.run(ask()) == ["first", "second", "second"]
+
+
+def test_a_process_so_busy_that_every_read_comes_late_refuses_nobody(fresh, monkeypatch):
+    """Else a gateway under too much load would say "internal" to calls that it could make, only later."""
+    kept, table, clock = fresh
+
+    def read() -> int:
+        counter = table.read()
+        clock.now += changes.FRESH_SECONDS + 0.1
+        return counter
+
+    monkeypatch.setattr(changes, "read", read)
+    monkeypatch.setattr("connections.gateway.freshness.SLOWEST_READ", 1.0)
+
+    async def ask() -> list[str]:
+        first = await kept.get("key", table.load)
+        table.counter, table.value = 2, "second"
+        return [first, await kept.get("key", table.load)]
+
+    assert asyncio.run(ask()) == ["first", "second"]

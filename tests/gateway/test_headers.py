@@ -207,7 +207,7 @@ def check_names(chance: random.Random) -> None:
     asked = read_rpc(json.dumps(rpc()).encode(), "1.0")
     credential = Credential(((name, Secret(VALUE)),))
 
-    going = request_headers(Exchange(scope, None, None), Admitted(None, None, None, asked), credential)
+    going = request_headers(Exchange(scope, None, None), Admitted(None, None, None, asked, None, ""), credential)
 
     assert going[-1] == (name, VALUE)
     assert [key.lower() for key, _ in going].count(name.lower()) == 1
