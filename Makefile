@@ -5,7 +5,7 @@ RUNTIME := .venv/.installed
 TOOLS := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint sure shell manage clean
+.PHONY: help run test bench soak lint sure shell manage clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -20,6 +20,9 @@ test: $(TOOLS) ## run the tests, in two processes; T="tests/vault -x" for some o
 
 bench: $(RUNTIME) ## measure the gateway beside a bare proxy, some minutes; B=--short for one
 	@exec .venv/bin/python -B -m benchmarks.gateway $(B)
+
+soak: $(TOOLS) ## try to lose a grant: faults, kills, restarts, a quarter of an hour; S=--short for a minute
+	@exec .venv/bin/python -B -m tests.soak $(S)
 
 lint: $(TOOLS) ## check style, formatting and the layers of imports
 	@.venv/bin/ruff check --quiet .

@@ -1,0 +1,157 @@
+"""64 callers in 4 processes on one expired grant, again and again: with the broker up, down and emptied.
+
+A worker and a beat run beside them, whose sweeps want to refresh the same grant. The provider has no grace: a second
+use of a refresh token ends the grant.
+"""
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.utils import timezone
+
+from consent.models import Grant
+from tests import queue
+from tests.consent.workers import workers
+from tests.soak import world
+from tests.soak.providers import Running, provider
+
+PROCESSES, CALLERS = 4, 16
+CONDITIONS = ("up", "down", "emptied")
+IN_A_ROW = 3
+
+
+@dataclass
+class Raced:
+    """`rounds` by the state of the broker; `wrong` is what should never happen."""
+
+    broker: str = ""
+    rounds: Counter = field(default_factory=Counter)
+    served: int = 0
+    wrong: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def race(rounds: int, say: Callable[[str], None]) -> Raced:
+    raced, began = Raced(), time.monotonic()
+    if not rounds:
+        return raced
+    var = Path(tempfile.mkdtemp(prefix="soak-race-"))
+    with contextlib.ExitStack() as running:
+        running.callback(shutil.rmtree, var, ignore_errors=True)
+        octo = running.enter_context(provider("octo", grace=0, seconds=[0.2, 0.3]))
+        broker = running.enter_context(_broker(var))
+        # What they say of a broker that is down is not for the terminal.
+        output = running.enter_context((var / "output").open("wb"))
+        beside = running.enter_context(queue.running(var, output, CELERY_BROKER_URL=broker.url))
+        beside.worker(concurrency=2)
+        beside.beat()
+        four = running.enter_context(workers(PROCESSES))
+        [(grant, family)] = world.people_at(octo, world.agent("race"), 1).items()
+        raced.broker = broker.name
+        for number in range(rounds):
+            condition = CONDITIONS[number // IN_A_ROW % len(CONDITIONS)]
+            broker.become(condition)
+            _one_round(raced, four, octo, Grant.objects.get(pk=grant), family)
+            raced.rounds[condition] += 1
+            if (number + 1) % 20 == 0:
+                say(f"{number + 1} races, {len(raced.wrong)} wrong")
+        Grant.objects.all().delete()
+    raced.seconds = time.monotonic() - began
+    return raced
+
+
+def _one_round(raced: Raced, four: list, octo: Running, grant: Grant, family: str) -> None:
+    before = octo.ledger()[family]
+    ago = timezone.now() - timezone.timedelta(seconds=1)
+    Grant.objects.filter(pk=grant.pk).update(expires_at=ago, refresh_due_at=ago)
+    for each in four:
+        each.order(grant, times=CALLERS)
+    results = Counter(tuple(result) for each in four for result in each.results())
+    after = octo.ledger()[family]
+    number = before["newest"] + 1
+    expected = Counter({("token", grant.generation + 1, f"a-{family}-{number}"): PROCESSES * CALLERS})
+    asked = after["requests"][len(before["requests"]) :]
+    raced.served += results.total()
+    if results != expected or len(asked) != 1 or after["ended"] or after["newest"] != number:
+        raced.wrong.append(f"{results} for {len(asked)} requests; ended: {after['ended'] or 'no'}")
+
+
+# The broker
+
+
+class Redis:
+    """One of its own. Down, it does not listen; its content is kept in memory alone, and so is lost as well."""
+
+    name = "Redis"
+
+    def __init__(self, var: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self._port = probe.getsockname()[1]
+        self.url, self._var, self._process = f"redis://127.0.0.1:{self._port}/0", var, None
+
+    def become(self, condition: str) -> None:
+        if condition == "down":
+            self.end()
+        elif self._process is None:
+            self._begin()
+        if condition == "emptied":
+            with socket.create_connection(("127.0.0.1", self._port), 5) as line:
+                line.sendall(b"FLUSHALL\r\n")
+                assert line.recv(100).startswith(b"+OK")
+
+    def end(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _begin(self) -> None:
+        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._var)]
+        self._process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):
+                return
+            time.sleep(0.02)
+        raise AssertionError("Redis does not start")
+
+
+class Folder:
+    """The queue in `GATEHOUSE_VAR`. Down, there is a file where the folder was."""
+
+    name, url = "the folder", "filesystem://localhost"
+
+    def __init__(self, var: Path) -> None:
+        self._at = var / "queue"
+
+    def become(self, condition: str) -> None:
+        if condition == "down" and self._at.is_dir():
+            self._at.rename(self._at.with_suffix(".away"))
+            self._at.touch()
+        elif condition != "down" and self._at.is_file():
+            self._at.unlink()
+            self._at.with_suffix(".away").rename(self._at)
+        if condition == "emptied":
+            for message in self._at.glob("messages/*"):
+                message.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """Nothing to stop."""
+
+
+@contextlib.contextmanager
+def _broker(var: Path) -> Iterator[Redis | Folder]:
+    broker = Redis(var) if shutil.which("redis-server") else Folder(var)
+    try:
+        broker.become("up")
+        yield broker
+    finally:
+        broker.end()

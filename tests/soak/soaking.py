@@ -1,0 +1,290 @@
+"""Refreshes in volume: workers are killed and frozen at every step, the database restarts, the providers misbehave.
+
+While it lasts, whoever lost a consent to a fault gives it again, so that the number of grants stays the same. At the
+end faults and strikes stop, every grant is asked for once more, and all of them are held against the ledgers.
+"""
+
+import itertools
+import os
+import queue
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import psycopg
+from django.db import Error
+from django.db import connection as database
+from django.utils import timezone
+
+from consent import leases
+from consent.models import Grant
+from launcher.postgres import Cluster
+from tests.soak import oracle, world
+from tests.soak.crew import Crew
+from tests.soak.provider import AFTER, BEFORE
+from tests.soak.providers import Running
+from tests.soak.strikes import FROZEN, KILLED, STEPS, TRIGGER, Step
+
+MOST_FROZEN = 6  # at once: each holds its connections to the database
+TICK, JUDGED_EVERY, SAID_EVERY, SETTLED_WITHIN = 0.25, 5.0, 15.0, 120.0
+HURRY = """
+    UPDATE consent_grant SET expires_at = now() + interval '1 second' * (random() * 20 - 2), refresh_due_at = now()
+    WHERE id IN (
+        SELECT id FROM consent_grant WHERE state = 'active' AND lease_until IS NULL AND refresh_error = ''
+        AND expires_at > now() + interval '30 seconds' ORDER BY random() LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+"""
+OVERDUE = "SELECT id FROM consent_grant WHERE state = 'active' AND lease_until < now()"
+# Everything ends a second ago, and no pause holds any more.
+ASK_ALL = """
+    UPDATE consent_grant SET expires_at = now() - interval '1 second', refresh_due_at = now(), retry_at = NULL
+    WHERE state = 'active'
+"""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of it: rotations in all, each kind of strike so often, seconds at most."""
+
+    refreshes: int
+    strikes: int
+    freezes: int
+    restarts: int
+    seconds: float
+    freezes_at: tuple[str, ...] = tuple(step.name for step in STEPS)
+    hurry: int = 0  # grants that are made due in a second, beside those that are
+    strike_every: float = 1.0
+    take_over: float = 5.0  # seconds after a lease's end
+
+
+@dataclass
+class Findings:
+    """What was done and what came of it."""
+
+    verdicts: Counter = field(default_factory=Counter)
+    losses: list[str] = field(default_factory=list)
+    strikes: Counter = field(default_factory=Counter)
+    restarts: Counter = field(default_factory=Counter)
+    overdue: float = 0.0
+    taken_over: int = 0
+    rotations: int = 0
+    seconds: float = 0.0
+
+
+class Soak:
+    def __init__(self, size: Size, cluster: Cluster, crew: Crew, providers: dict[Running, bool]) -> None:
+        """`providers`: whether each has a grace."""
+        self.size, self.crew, self.found = size, crew, Findings()
+        self._cluster, self._graces = cluster, providers
+        self._family: dict[str, tuple[Running, str]] = {}
+        self._overdue: dict[str, float] = {}
+        self._over, self._done = threading.Event(), threading.Event()
+        self._restart: queue.Queue[str] = queue.Queue()
+
+    def populate(self, grants_at_each_door: int) -> None:
+        with database.cursor() as cursor:
+            cursor.execute(TRIGGER)
+        agent = world.agent("soak")
+        for provider in self._graces:
+            given = world.people_at(provider, agent, grants_at_each_door)
+            self._family |= {grant: (provider, family) for grant, family in given.items()}
+
+    def run(self, say: Callable[[str], None]) -> Findings:
+        began = time.monotonic()
+        nemesis = threading.Thread(target=self._strike_until_over)
+        nemesis.start()
+        try:
+            self._while_it_lasts(say)
+        finally:
+            self._over.set()
+            nemesis.join()
+        self._settle(say)
+        self.found.seconds = time.monotonic() - began
+        return self.found
+
+    def ledgers(self) -> dict[Running, dict]:
+        return {provider: provider.ledger() for provider in self._graces}
+
+    # Strikes
+
+    def _strike_until_over(self) -> None:
+        """Where nobody came to a step, it is tried again later. Done when the leases of the last struck are over."""
+        plan = self._plan()
+        while plan and not self._over.wait(self.size.strike_every):
+            step, how = plan.pop(0)
+            if step is None:
+                self._restart.put(how)
+                self._restart.join()
+            elif (how == FROZEN and self.crew.frozen >= MOST_FROZEN) or not self._struck(step, how):
+                plan.append((step, how))
+        self._over.wait(leases.LEASE.total_seconds() + 5)
+        self._done.set()
+
+    def _plan(self) -> list[tuple[Step | None, str]]:
+        """Every step in turn, so that an end before its time has left none out; restarts evenly between."""
+        freezes = [(step, FROZEN) for step in STEPS if step.name in self.size.freezes_at] * self.size.freezes
+        kills = [(step, KILLED) for step in STEPS] * self.size.strikes
+        strikes = [each for pair in itertools.zip_longest(kills, freezes) for each in pair if each]
+        for number in range(self.size.restarts, 0, -1):
+            place = len(strikes) * number // (self.size.restarts + 1)
+            strikes.insert(place, (None, ("in order", "at once")[number % 2]))
+        return strikes
+
+    def _struck(self, step: Step, how: str) -> bool:
+        provider = list(self._graces)[self.found.strikes.total() % len(self._graces)]
+        try:
+            struck = step.strike(how, os.environ["DATABASE_URL"], provider)
+        except psycopg.Error:
+            return False
+        if struck:
+            self.found.strikes[step.name, how] += 1
+            self.crew.note(struck["pid"], struck["at"], how == FROZEN)
+        return bool(struck)
+
+    def _restart_the_database(self, how: str) -> None:
+        """Cut off in the middle, from which it recovers at the next start; or after it has ended the sessions."""
+        # In the main thread: PostgreSQL ends with the thread that began it (launcher.children).
+        if how == "at once":
+            os.kill(int((self._cluster.directory / "data/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
+        self._cluster.__exit__()
+        assert self._cluster.lock()
+        self._cluster.__enter__()
+        self.found.restarts[how] += 1
+
+    # What is looked at meanwhile
+
+    def _while_it_lasts(self, say: Callable[[str], None]) -> None:
+        until = time.monotonic() + self.size.seconds
+        hurried = judged = said = time.monotonic()
+        while time.monotonic() < until and not (self.found.rotations >= self.size.refreshes and self._done.is_set()):
+            time.sleep(TICK)
+            self.crew.thaw()
+            if not self._restart.empty():
+                self._restart_the_database(self._restart.get())
+                self._restart.task_done()
+            now = time.monotonic()
+            try:
+                self._note_overdue()
+                if now - hurried >= 1:
+                    hurried = now
+                    self._hurry()
+                if now - judged >= JUDGED_EVERY:
+                    judged = now
+                    self._judge_ended()
+            except Error:
+                database.close()
+                self._seen_at = None
+            if now - said >= SAID_EVERY:
+                said = now
+                say(self._progress(until - now))
+
+    _seen_at: float | None = None
+
+    def _note_overdue(self) -> None:
+        """How long leases have been over that nobody has taken over; without the time in which no database answered."""
+        with database.cursor() as cursor:
+            cursor.execute(OVERDUE)
+            late = {str(row[0]) for row in cursor.fetchall()}
+        now = time.monotonic()
+        passed = min(now - self._seen_at, 4 * TICK) if self._seen_at else 0
+        self._seen_at = now
+        self.found.taken_over += len(self._overdue.keys() - late)
+        self._overdue = {grant: self._overdue[grant] + passed if grant in self._overdue else 0 for grant in late}
+        self.found.overdue = max([self.found.overdue, *self._overdue.values()])
+
+    def _hurry(self) -> None:
+        if self.size.hurry:
+            with database.cursor() as cursor:
+                cursor.execute(HURRY, [self.size.hurry])
+
+    def _judge_ended(self) -> None:
+        """Ends are held against the ledgers, and their people consent again."""
+        rows = list(Grant.objects.filter(state=Grant.State.NEEDS_CONSENT).select_related("connection__project"))
+        ledgers = self.ledgers()
+        for row in rows:
+            provider, name = self._family[str(row.pk)]
+            family = ledgers[provider][name]
+            self._judged(
+                provider, family, *oracle.of_ended(row.reason, family, self._graces[provider], self.crew.struck)
+            )
+            [again] = provider.families(1)
+            world.consent_again(row, again)
+            self._family[str(row.pk)] = provider, again
+        self.found.rotations = sum(family["newest"] for ledger in ledgers.values() for family in ledger.values())
+
+    def _judged(self, provider: Running, family: dict, verdict: str, why: str) -> None:
+        self.found.verdicts[provider.name, verdict] += 1
+        if verdict == oracle.LOST:
+            self.found.losses.append(f"{provider.name}: {why}; its last requests: {family['requests'][-4:]}")
+
+    def _progress(self, left: float) -> str:
+        lost = sum(count for (_, verdict), count in self.found.verdicts.items() if verdict == oracle.LOST)
+        return (
+            f"{self.found.rotations} rotations, {self.found.strikes.total()} strikes, "
+            f"{self.found.restarts.total()} restarts, {lost} lost, "
+            f"longest take-over {self.found.overdue:.1f} s, {left:.0f} s left at most"
+        )
+
+    # The end
+
+    def _settle(self, say: Callable[[str], None]) -> None:
+        """No more faults; who is frozen goes on; every grant is asked for once more; then all are judged."""
+        for provider in self._graces:
+            provider.calm()
+        self.crew.thaw(everybody=True)
+        until = time.monotonic() + SETTLED_WITHIN
+        self._until(lambda: self.crew.thaw() or not self.crew.is_thawing, until)
+        self._until(lambda: not Grant.objects.exclude(lease_until=None).filter(state="active").exists(), until)
+        with database.cursor() as cursor:
+            cursor.execute(ASK_ALL)
+        say("every grant is asked for once more")
+        self._until(lambda: not Grant.objects.filter(state="active", expires_at__lt=timezone.now()).exists(), until)
+        self._judge_ended()
+        self._judge_active()
+
+    def _until(self, holds: Callable[[], bool], until: float) -> None:
+        while not holds():
+            if time.monotonic() > until:
+                self.found.losses.append(f"not settled within {SETTLED_WITHIN:.0f} seconds")
+                return
+            time.sleep(TICK)
+
+    def _judge_active(self) -> None:
+        ledgers = self.ledgers()
+        for row in Grant.objects.filter(state=Grant.State.ACTIVE).select_related("connection__project"):
+            provider, name = self._family[str(row.pk)]
+            family = ledgers[provider][name]
+            self._judged(provider, family, *oracle.of_active(world.held_by(row), name, family))
+
+
+def faults_in(ledger: dict) -> Counter:
+    """How often the provider did what; "none" for the requests that it answered honestly."""
+    found = Counter(dict.fromkeys((*BEFORE, *AFTER), 0))
+    for family in ledger.values():
+        found.update(request["fault"] or "none" for request in family["requests"])
+    return found
+
+
+def wrong(size: Size, raced, found: Findings, requests: dict[str, Counter], crew: Crew) -> list[str]:
+    """In sentences: what must not have happened, and what was to be tried and was not."""
+    sentences = [f"a race went wrong: {each}" for each in raced.wrong]
+    sentences += [f"lost: {each}" for each in found.losses]
+    sentences += [f"a worker met what it should never meet: {each}" for each in crew.broken]
+    if found.overdue > size.take_over:
+        sentences.append(f"a lease was over for {found.overdue:.1f} s before somebody took over")
+    if found.rotations < size.refreshes:
+        sentences.append(f"there was time for {found.rotations} refreshes only")
+    sentences += [
+        f"{name} never did this: {fault}" for name, each in requests.items() for fault in each if not each[fault]
+    ]
+    wanted = dict.fromkeys(((step.name, KILLED) for step in STEPS), size.strikes)
+    wanted |= dict.fromkeys(((name, FROZEN) for name in size.freezes_at), size.freezes)
+    for (name, how), times in wanted.items():
+        if found.strikes[name, how] < times:
+            sentences.append(f"fewer than {times} workers were {how} here: {name}")
+    if found.restarts.total() < size.restarts:
+        sentences.append(f"the database restarted {found.restarts.total()} times only")
+    return sentences
