@@ -23,7 +23,7 @@ GRACE = 120
 # Bounds that a machine with much else to do keeps as well, and four freezes.
 SHORT = {
     "freezes_at": ("lease committed", "sent, never read", "rotated, not answered", "tokens committed"),
-    "hurry": 40,
+    "hurry": 15,
     "strike_every": 0.1,
     "take_over": 20.0,
 }
@@ -85,7 +85,7 @@ def _inside(options: argparse.Namespace, cluster) -> int:
     )  # fmt: skip
     raced = race(options.races, _say)
     with contextlib.ExitStack() as stack:
-        faults = {"faults": 0.1, "doors": 4}
+        faults = {"faults": 0.2 if options.short else 0.1, "doors": 4}
         kind = stack.enter_context(provider("with a grace", grace=GRACE, seed=options.seed, **faults))
         harsh = stack.enter_context(provider("without", grace=0, seed=options.seed + 1, **faults))
         providers = {kind: True, harsh: False}

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from consent import leases
+from tests.soak import signals
 from tests.soak.oracle import Struck
 from tests.soak.providers import ROOT
 
@@ -24,7 +24,7 @@ class Crew:
 
     def __init__(self, process: subprocess.Popen) -> None:
         self.struck, self.served, self.broken = Struck(), Counter(), []
-        self.thawed = self.killed_thawed = 0
+        self.killed_thawed = 0
         self._process, self._kinds, self._frozen, self._thawed = process, {}, {}, {}
         self._lock = threading.Lock()
         threading.Thread(target=self._read, daemon=True).start()
@@ -35,11 +35,12 @@ class Crew:
             self._process.stdin.flush()
 
     def note(self, pid: int, at: float, is_frozen: bool) -> None:
-        """Somebody struck it; another one takes its place."""
+        """Somebody struck it; another one takes its place, unless one did when it was frozen."""
+        if pid not in self.struck.times:
+            self.begin(self._kinds[pid])
         self.struck.add(pid, at)
         if is_frozen:
             self._frozen[pid] = time.monotonic() + FROZEN_SECONDS
-        self.begin(self._kinds[pid])
 
     def thaw(self, everybody: bool = False) -> None:
         """Those who slept long enough go on; those who went on long enough are killed."""
@@ -47,15 +48,13 @@ class Crew:
         for pid, until in list(self._frozen.items()):
             if everybody or now > until:
                 del self._frozen[pid]
-                os.kill(pid, signal.SIGCONT)
-                self._thawed[pid] = now + THAWED_SECONDS
-                self.thawed += 1
+                if signals.send(pid, signal.SIGCONT):
+                    self._thawed[pid] = now + THAWED_SECONDS
         for pid, until in list(self._thawed.items()):
             if now > until:
                 del self._thawed[pid]
                 self.struck.add(pid, time.time())
-                os.kill(pid, signal.SIGKILL)
-                self.killed_thawed += 1
+                self.killed_thawed += signals.send(pid, signal.SIGKILL)
 
     @property
     def frozen(self) -> int:

@@ -25,13 +25,16 @@ class Struck:
         self.times[pid].append(at)
 
     def cut(self, request: dict) -> bool:
-        """Whether what came of this request may never have reached the portal's database."""
+        """Whether the answer to this request may never have arrived, or may have arrived at somebody who died."""
         struck = any(0 <= at - request["at"] <= UNDER_WAY for at in self.times.get(request["by"], ()))
         return struck or bool(request["struck"]) or request["fault"] in AFTER
 
 
-def of_ended(reason: str, family: dict, has_grace: bool, struck: Struck) -> tuple[str, str]:
-    """(verdict, why) on a grant that needs consent, for the `reason` that the portal gives."""
+def of_ended(reason: str, kept: int, family: dict, has_grace: bool, struck: Struck) -> tuple[str, str]:
+    """(verdict, why) on a grant that needs consent, for the `reason` that the portal gives.
+
+    `kept`: how often new tokens of it were committed to the portal's database.
+    """
     if not family["ended"]:
         return LOST, f"the portal says {reason}, and the provider had not ended it"
     if family["ended"] == "invalid_grant":
@@ -39,9 +42,11 @@ def of_ended(reason: str, family: dict, has_grace: bool, struck: Struck) -> tupl
         return (ENDED, reason) if told else (LOST, f"ended by the provider, and the portal says {reason}")
     if has_grace:
         return LOST, "an old token was used after the grace"
+    if kept >= family["newest"]:
+        return LOST, "an old token was used although the newest was kept"
     rotations = [request for request in family["requests"] if request["did"] == "rotated"]
-    if not (rotations and struck.cut(rotations[-1])):
-        return LOST, "an old token was used although the newest had been answered"
+    if not struck.cut(rotations[-1]):
+        return LOST, "the newest token was answered to somebody who lived, and was not kept"
     if reason != "interrupted_refresh":
         return LOST, f"interrupted after the rotation, and the portal says {reason}"
     return INTERRUPTED, reason

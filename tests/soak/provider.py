@@ -9,15 +9,14 @@ told to, it strikes the process that asks at a named point. Whoever asks says it
 import asyncio
 import contextlib
 import json
-import os
 import random
-import signal
 import sys
 import time
 from collections import deque
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from urllib.parse import parse_qs
+
+from tests.soak import signals
 
 # Of those in AFTER the provider has rotated and the portal can't know; of the others it has done nothing.
 BEFORE = ("timeout", "invalid_client", "429", "invalid_grant")
@@ -110,9 +109,8 @@ class Provider:
         how, struck = self._strikes[point].popleft()
         request.struck = f"{how}, {point}"
         at = time.time()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(request.by, signal.SIGKILL if how == "killed" else signal.SIGSTOP)
-        while _runs(request.by):
+        signals.send(request.by, signals.SIGNALS[how])
+        while signals.runs(request.by):
             await asyncio.sleep(0.002)
         if not struck.done():
             struck.set_result({"pid": request.by, "at": at})
@@ -176,14 +174,6 @@ class Provider:
             writer.write(sent[100:])
             await writer.drain()
             await self._at("answered", request)
-
-
-def _runs(pid: int) -> bool:
-    """False once it is stopped or gone: what is sent to a process takes a moment to arrive."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "TZX"
-    except OSError:
-        return False
 
 
 async def _send(writer: asyncio.StreamWriter, status: int, content: object, more: str = "") -> None:

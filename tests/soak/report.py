@@ -11,8 +11,9 @@ from pathlib import Path
 from tests.soak import oracle
 from tests.soak.provider import AFTER, BEFORE
 from tests.soak.race import CALLERS, PROCESSES, Raced
+from tests.soak.signals import FROZEN, KILLED
 from tests.soak.soaking import Findings
-from tests.soak.strikes import FROZEN, KILLED, STEPS
+from tests.soak.strikes import STEPS
 
 VERDICTS = (oracle.KEPT, oracle.ENDED, oracle.INTERRUPTED, oracle.LOST)
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psycopg
-from django.db import Error
+from django.db import Error, transaction
 from django.db import connection as database
 from django.utils import timezone
 
@@ -26,7 +26,8 @@ from tests.soak import oracle, world
 from tests.soak.crew import Crew
 from tests.soak.provider import AFTER, BEFORE
 from tests.soak.providers import Running
-from tests.soak.strikes import FROZEN, KILLED, STEPS, TRIGGER, Step
+from tests.soak.signals import FROZEN, KILLED
+from tests.soak.strikes import FORGET, KEPT, STEPS, TRIGGER, Step
 
 MOST_FROZEN = 6  # at once: each holds its connections to the database
 TICK, JUDGED_EVERY, SAID_EVERY, SETTLED_WITHIN = 0.25, 5.0, 15.0, 120.0
@@ -206,14 +207,23 @@ class Soak:
         ledgers = self.ledgers()
         for row in rows:
             provider, name = self._family[str(row.pk)]
-            family = ledgers[provider][name]
-            self._judged(
-                provider, family, *oracle.of_ended(row.reason, family, self._graces[provider], self.crew.struck)
-            )
-            [again] = provider.families(1)
-            world.consent_again(row, again)
-            self._family[str(row.pk)] = provider, again
+            family, has_grace = ledgers[provider][name], self._graces[provider]
+            verdict = oracle.of_ended(row.reason, self._kept(row), family, has_grace, self.crew.struck)
+            self._judged(provider, family, *verdict)
+            self._consent_again(row, provider)
         self.found.rotations = sum(family["newest"] for ledger in ledgers.values() for family in ledger.values())
+
+    def _kept(self, row: Grant) -> int:
+        with database.cursor() as cursor:
+            cursor.execute(KEPT, [row.pk])
+            return cursor.fetchone()[0]
+
+    def _consent_again(self, row: Grant, provider: Running) -> None:
+        [family] = provider.families(1)
+        with transaction.atomic(), database.cursor() as cursor:
+            world.consent_again(row, family)
+            cursor.execute(FORGET, [row.pk])
+        self._family[str(row.pk)] = provider, family
 
     def _judged(self, provider: Running, family: dict, verdict: str, why: str) -> None:
         self.found.verdicts[provider.name, verdict] += 1

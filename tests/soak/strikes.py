@@ -1,24 +1,25 @@
 """Kills and freezes workers at named steps of a refresh, from outside: nothing in the portal helps with it.
 
 What happens at the provider is seen there (provider.py). What happens in the database is seen by a trigger: before a
-commit it stands still at an advisory lock while somebody holds that, after a commit it has notified.
+commit it stands still at an advisory lock while somebody holds that, after a commit it has notified. It also counts
+how often new tokens were kept, which is known for certain that way: the count is committed with them.
 """
 
-import contextlib
-import os
-import signal
 import time
 from dataclasses import dataclass
 
 import psycopg
 
+from tests.soak import signals
 from tests.soak.provider import NOBODY_CAME, POINTS
 from tests.soak.providers import Running
+from tests.soak.signals import KILLED
 
-KILLED, FROZEN = "killed", "frozen"
 LOCKS = 7411
 WRITTEN = {"lease": 1, "tokens": 2, "end": 3, "failure": 4}
 TRIGGER = """
+    CREATE TABLE soak_kept (grant_id uuid NOT NULL);
+    CREATE INDEX ON soak_kept (grant_id);
     CREATE FUNCTION soak_step() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE step int := CASE
         WHEN NEW.state <> OLD.state THEN 3
@@ -26,6 +27,9 @@ TRIGGER = """
         WHEN NEW.lease_by IS NOT NULL AND NEW.lease_by IS DISTINCT FROM OLD.lease_by THEN 1
         WHEN NEW.lease_by IS NULL AND OLD.lease_by IS NOT NULL THEN 4 END;
     BEGIN
+        IF step = 2 THEN
+            INSERT INTO soak_kept VALUES (NEW.id);
+        END IF;
         IF step IS NOT NULL AND current_setting('application_name') LIKE 'soak-%' THEN
             PERFORM pg_advisory_xact_lock_shared(7411, step);
             PERFORM pg_notify('soak', step || ' ' || current_setting('application_name'));
@@ -38,6 +42,10 @@ STANDING_STILL = """
     SELECT pid, application_name FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND NOT granted AND classid = %s AND objid = %s AND application_name LIKE 'soak-%%'
 """
+
+
+KEPT = "SELECT count(*) FROM soak_kept WHERE grant_id = %s"
+FORGET = "DELETE FROM soak_kept WHERE grant_id = %s"
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,4 @@ def _pid(name: str) -> int:
 
 def _struck(pid: int, how: str) -> dict:
     at = time.time()
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL if how == KILLED else signal.SIGSTOP)
-        return {"pid": pid, "at": at}
-    return {}
+    return {"pid": pid, "at": at} if signals.send(pid, signals.SIGNALS[how]) else {}

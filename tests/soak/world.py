@@ -1,8 +1,8 @@
 """What the soak works on: people who consented at the providers, and what the portal keeps of it."""
 
+import random
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from connections.models import Connection
@@ -41,7 +41,7 @@ def _connection(agent: Agent, name: str, url: str) -> Connection:
 
 def _grant(connection: Connection, agent: Agent, person: User, family: str) -> Grant:
     grant = Grant(connection=connection, agent=agent, user=person, terms=Terms.now(connection).stored())
-    grant.expires_at = timezone.now() + LIFE
+    grant.expires_at = timezone.now() + LIFE * random.uniform(0.4, 1)
     grant.refresh_due_at = grant.expires_at - LIFE / 4
     for field, kind in (("access_token", "a"), ("refresh_token", "r")):
         setattr(grant, field, vault.seal(f"{kind}-{family}-0", grant.binding(field)))
@@ -53,12 +53,11 @@ def agent(name: str) -> Agent:
 
 
 def consent_again(grant: Grant, family: str) -> None:
-    """The person whose access was lost opened the link and agreed once more."""
+    """The person whose access was lost opened the link and agreed once more; call it in a transaction."""
     request = ConsentRequest(connection=grant.connection, agent=grant.agent, user=grant.user, terms=grant.terms)
     request.expires_at = timezone.now() + timedelta(hours=1)
     new = oauth2.Tokens(vault.Secret(f"a-{family}-0"), vault.Secret(f"r-{family}-0"), int(LIFE.total_seconds()), None)
-    with transaction.atomic():
-        grants.store(request, new, "")
+    grants.store(request, new, "")
 
 
 def held_by(grant: Grant) -> tuple[str, int] | None:
