@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from tests.soak.provider import AFTER
 
 KEPT, ENDED, INTERRUPTED, LOST = "kept", "ended by the provider", "interrupted after the rotation", "LOST"
-# A request whose process was struck so long after it began was not over yet (consent.oauth2.DEADLINE, and the commit).
-UNDER_WAY = 15.0
+# Seconds. A request may be under way for so long after it was read (consent.oauth2.DEADLINE, and the commit), and the
+# provider may read it so long after its process was struck: it had left before.
+UNDER_WAY, ON_ITS_WAY = 15.0, 15.0
 
 
 @dataclass
@@ -24,9 +25,12 @@ class Struck:
     def add(self, pid: int, at: float) -> None:
         self.times[pid].append(at)
 
+    def of(self, request: dict) -> list[float]:
+        return self.times.get(request["by"], [])
+
     def cut(self, request: dict) -> bool:
         """Whether the answer to this request may never have arrived, or may have arrived at somebody who died."""
-        struck = any(0 <= at - request["at"] <= UNDER_WAY for at in self.times.get(request["by"], ()))
+        struck = any(-ON_ITS_WAY <= at - request["at"] <= UNDER_WAY for at in self.of(request))
         return struck or bool(request["struck"]) or request["fault"] in AFTER
 
 

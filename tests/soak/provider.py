@@ -95,12 +95,11 @@ class Provider:
         """The process that was struck at this point, or {} where none came to it."""
         struck = asyncio.get_running_loop().create_future()
         self._strikes[point].append((how, struck))
-        try:
-            return await asyncio.wait_for(struck, NOBODY_CAME)
-        except TimeoutError:
-            with contextlib.suppress(ValueError):
-                self._strikes[point].remove((how, struck))
+        await asyncio.wait({struck}, timeout=NOBODY_CAME)
+        if (how, struck) in self._strikes[point]:
+            self._strikes[point].remove((how, struck))
             return {}
+        return await struck
 
     async def _at(self, point: str, request: Request) -> bool:
         """Whether the process that asks was struck here."""
@@ -112,8 +111,7 @@ class Provider:
         signals.send(request.by, signals.SIGNALS[how])
         while signals.runs(request.by):
             await asyncio.sleep(0.002)
-        if not struck.done():
-            struck.set_result({"pid": request.by, "at": at})
+        struck.set_result({"pid": request.by, "at": at})
         return True
 
     async def _token(self, writer: asyncio.StreamWriter, by: int, token: str) -> None:

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from celery import Celery
 from django.utils import timezone
 
-from consent.models import Grant
+from consent.models import Grant, Pace
 from tests import queue
 from tests.consent.workers import workers
 from tests.soak import world
@@ -30,11 +31,15 @@ IN_A_ROW = 3
 
 @dataclass
 class Raced:
-    """`rounds` by the state of the broker; `wrong` is what should never happen."""
+    """`rounds` by the state of the broker; `swept`, in how many of them a sweep reached for the grant as well.
+
+    `wrong` is what should never happen.
+    """
 
     broker: str = ""
     rounds: Counter = field(default_factory=Counter)
     served: int = 0
+    swept: int = 0
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -51,25 +56,27 @@ def race(rounds: int, say: Callable[[str], None]) -> Raced:
         # What they say of a broker that is down is not for the terminal.
         output = running.enter_context((var / "output").open("wb"))
         beside = running.enter_context(queue.running(var, output, CELERY_BROKER_URL=broker.url))
-        beside.worker(concurrency=2)
-        beside.beat()
+        processes = [beside.worker(concurrency=2), beside.beat()]
         four = running.enter_context(workers(PROCESSES))
         [(grant, family)] = world.people_at(octo, world.agent("race"), 1).items()
         raced.broker = broker.name
         for number in range(rounds):
             condition = CONDITIONS[number // IN_A_ROW % len(CONDITIONS)]
             broker.become(condition)
+            broker.wake()
             _one_round(raced, four, octo, Grant.objects.get(pk=grant), family)
             raced.rounds[condition] += 1
             if (number + 1) % 20 == 0:
                 say(f"{number + 1} races, {len(raced.wrong)} wrong")
+        if any(each.poll() is not None for each in processes):
+            raced.wrong.append("the worker or beat did not outlive the broker")
         Grant.objects.all().delete()
     raced.seconds = time.monotonic() - began
     return raced
 
 
 def _one_round(raced: Raced, four: list, octo: Running, grant: Grant, family: str) -> None:
-    before = octo.ledger()[family]
+    before, paced = octo.ledger()[family], _paced()
     ago = timezone.now() - timezone.timedelta(seconds=1)
     Grant.objects.filter(pk=grant.pk).update(expires_at=ago, refresh_due_at=ago)
     for each in four:
@@ -80,8 +87,14 @@ def _one_round(raced: Raced, four: list, octo: Running, grant: Grant, family: st
     expected = Counter({("token", grant.generation + 1, f"a-{family}-{number}"): PROCESSES * CALLERS})
     asked = after["requests"][len(before["requests"]) :]
     raced.served += results.total()
+    raced.swept += paced != _paced()
     if results != expected or len(asked) != 1 or after["ended"] or after["newest"] != number:
         raced.wrong.append(f"{results} for {len(asked)} requests; ended: {after['ended'] or 'no'}")
+
+
+def _paced() -> list:
+    """What a sweep changes whenever it reaches for grants of a provider, and a call never does."""
+    return list(Pace.objects.values_list("spent_until", flat=True))
 
 
 # The broker
@@ -96,6 +109,7 @@ class Redis:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self._port = probe.getsockname()[1]
         self.url, self._var, self._process = f"redis://127.0.0.1:{self._port}/0", var, None
+        self._app = Celery(broker=self.url)
 
     def become(self, condition: str) -> None:
         if condition == "down":
@@ -106,6 +120,11 @@ class Redis:
             with socket.create_connection(("127.0.0.1", self._port), 5) as line:
                 line.sendall(b"FLUSHALL\r\n")
                 assert line.recv(100).startswith(b"+OK")
+
+    def wake(self) -> None:
+        """As beat does, but now."""
+        if self._process:
+            self._app.send_task("consent.tasks.refresh_due", queue="refresh")
 
     def end(self) -> None:
         if self._process:
@@ -142,6 +161,9 @@ class Folder:
         if condition == "emptied":
             for message in self._at.glob("messages/*"):
                 message.unlink(missing_ok=True)
+
+    def wake(self) -> None:
+        """Beat alone does."""
 
     def end(self) -> None:
         """Nothing to stop."""

@@ -56,7 +56,8 @@ def _race(raced: Raced) -> str:
     rounds = ", ".join(f"{count} with it {condition}" for condition, count in raced.rounds.items())
     return (
         f"**Races**: {raced.rounds.total()} times {PROCESSES * CALLERS} callers in {PROCESSES} processes on one "
-        f"expired grant; the broker was {raced.broker}, {rounds}. {raced.served:,} callers were served; "
+        f"expired grant; the broker was {raced.broker}, {rounds}; in {raced.swept} of them a sweep reached "
+        f"for it at the same time. {raced.served:,} callers were served; "
         f"{len(raced.wrong)} races had another number of token requests than one, another answer than the new token, "
         f"or an ended grant. {raced.seconds:.0f} s."
     )

@@ -228,7 +228,10 @@ class Soak:
     def _judged(self, provider: Running, family: dict, verdict: str, why: str) -> None:
         self.found.verdicts[provider.name, verdict] += 1
         if verdict == oracle.LOST:
-            self.found.losses.append(f"{provider.name}: {why}; its last requests: {family['requests'][-4:]}")
+            last = [
+                request | {"its process was struck": self.crew.struck.of(request)} for request in family["requests"]
+            ]
+            self.found.losses.append(f"{provider.name}: {why}; its last requests: {last[-4:]}")
 
     def _progress(self, left: float) -> str:
         lost = sum(count for (_, verdict), count in self.found.verdicts.items() if verdict == oracle.LOST)

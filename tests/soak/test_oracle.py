@@ -44,7 +44,10 @@ def test_an_end_is_held_against_the_ledger(reason, kept, ledger, has_grace, verd
     assert oracle.of_ended(reason, kept, ledger, has_grace, Struck())[0] == verdict
 
 
-@pytest.mark.parametrize(("struck_at", "verdict"), [(100.5, oracle.INTERRUPTED), (99, oracle.LOST), (130, oracle.LOST)])
+@pytest.mark.parametrize(
+    ("struck_at", "verdict"),
+    [(100.5, oracle.INTERRUPTED), (99, oracle.INTERRUPTED), (70, oracle.LOST), (130, oracle.LOST)],
+)
 def test_only_a_strike_while_the_request_was_under_way_excuses_that_the_newest_was_not_kept(struck_at, verdict):
     struck = Struck()
     struck.add(WORKER, struck_at)

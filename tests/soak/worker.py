@@ -22,7 +22,7 @@ import django
 django.setup()
 
 from django.db import Error, connection as database  # noqa: E402, I001
-from django.db.models import Q  # noqa: E402
+from django.db.models import F, Q  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
@@ -113,10 +113,12 @@ def _through(work) -> None:
 
 
 def _one_call() -> None:
-    grant = _wanted().select_related("connection__project", "agent", "user").order_by("?").first()
-    if grant is None:
+    urgent = _wanted().order_by(F("lease_until").asc(nulls_last=True), "?")
+    found = urgent.select_related("connection__project", "agent", "user")[:CALLERS]
+    if not found:
         time.sleep(PAUSE * random.uniform(1, 2))
         return
+    grant = random.choice(found)
     try:
         grants.fresh_token(grant)
         _say("served", "token")
