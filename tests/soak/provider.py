@@ -103,7 +103,7 @@ class Provider:
 
     async def _at(self, point: str, request: Request) -> bool:
         """Whether the process that asks was struck here."""
-        if not self._strikes[point] or request.fault:
+        if not self._strikes[point] or request.fault or not signals.runs(request.by):
             return False
         how, struck = self._strikes[point].popleft()
         request.struck = f"{how}, {point}"
