@@ -93,12 +93,12 @@ def _inside(options: argparse.Namespace, cluster) -> int:
     import django
 
     django.setup()
-    from tests.soak import report, soaking
+    from tests.soak import findings, report, soaking
     from tests.soak.crew import crew
     from tests.soak.providers import provider
     from tests.soak.race import race
 
-    size = soaking.Size(
+    size = findings.Size(
         options.refreshes, options.strikes, options.freezes, options.restarts, options.seconds,
         **(SHORT if options.short else {}),
     )  # fmt: skip
@@ -115,8 +115,8 @@ def _inside(options: argparse.Namespace, cluster) -> int:
         workers.begin("sweep", 3)
         workers.begin("call", 3)
         found = soak.run(_say)
-        requests = {each.name: soaking.faults_in(ledger) for each, ledger in soak.ledgers().items()}
-        wrong = soaking.wrong(size, raced, found, requests, workers)
+        requests = {each.name: findings.faults_in(ledger) for each, ledger in soak.ledgers().items()}
+        wrong = findings.wrong(size, raced, found, requests, workers)
         text = report.of(raced, found, requests, workers, wrong)
     print(text)
     if options.report:

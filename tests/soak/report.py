@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.soak import oracle
+from tests.soak.findings import Findings
 from tests.soak.provider import AFTER, BEFORE
 from tests.soak.race import CALLERS, PROCESSES, Raced
 from tests.soak.signals import FROZEN, KILLED
-from tests.soak.soaking import Findings
 from tests.soak.strikes import STEPS
 
 VERDICTS = (oracle.KEPT, oracle.ENDED, oracle.INTERRUPTED, oracle.LOST)

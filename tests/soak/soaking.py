@@ -4,32 +4,22 @@ While it lasts, whoever lost a consent to a fault gives it again, so that the nu
 end faults and strikes stop, every grant is asked for once more, and all of them are held against the ledgers.
 """
 
-import itertools
-import os
-import queue
-import signal
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-import psycopg
 from django.db import Error, transaction
 from django.db import connection as database
 from django.utils import timezone
 
-from consent import leases
 from consent.models import Grant
 from launcher.postgres import Cluster
 from tests.soak import oracle, world
 from tests.soak.crew import Crew
-from tests.soak.provider import AFTER, BEFORE
+from tests.soak.findings import Findings, Size
+from tests.soak.nemesis import Nemesis
 from tests.soak.providers import Running
-from tests.soak.signals import FROZEN, KILLED
-from tests.soak.strikes import FORGET, KEPT, STEPS, TRIGGER, Step
+from tests.soak.strikes import FORGET, KEPT, TRIGGER
 
-MOST_FROZEN = 6  # at once: each holds its connections to the database
 TICK, JUDGED_EVERY, SAID_EVERY, SETTLED_WITHIN = 0.25, 5.0, 15.0, 120.0
 HURRY = """
     UPDATE consent_grant SET expires_at = now() + interval '1 second' * (random() * 20 - 2), refresh_due_at = now()
@@ -46,44 +36,15 @@ ASK_ALL = """
 """
 
 
-@dataclass(frozen=True)
-class Size:
-    """How much of it: rotations in all, each kind of strike so often, seconds at most."""
-
-    refreshes: int
-    strikes: int
-    freezes: int
-    restarts: int
-    seconds: float
-    freezes_at: tuple[str, ...] = tuple(step.name for step in STEPS)
-    hurry: int = 0  # grants that are made due in a second, beside those that are
-    strike_every: float = 1.0
-    take_over: float = 5.0  # seconds after a lease's end
-
-
-@dataclass
-class Findings:
-    """What was done and what came of it."""
-
-    verdicts: Counter = field(default_factory=Counter)
-    losses: list[str] = field(default_factory=list)
-    strikes: Counter = field(default_factory=Counter)
-    restarts: Counter = field(default_factory=Counter)
-    overdue: float = 0.0
-    taken_over: int = 0
-    rotations: int = 0
-    seconds: float = 0.0
-
-
 class Soak:
     def __init__(self, size: Size, cluster: Cluster, crew: Crew, providers: dict[Running, bool]) -> None:
         """`providers`: whether each has a grace."""
         self.size, self.crew, self.found = size, crew, Findings()
         self._cluster, self._graces = cluster, providers
+        self._nemesis = Nemesis(size, self.found, crew, list(providers))
         self._family: dict[str, tuple[Running, str]] = {}
         self._overdue: dict[str, float] = {}
-        self._over, self._done = threading.Event(), threading.Event()
-        self._restart: queue.Queue[str] = queue.Queue()
+        self._seen_at: float | None = None
 
     def populate(self, grants_at_each_door: int) -> None:
         with database.cursor() as cursor:
@@ -95,13 +56,11 @@ class Soak:
 
     def run(self, say: Callable[[str], None]) -> Findings:
         began = time.monotonic()
-        nemesis = threading.Thread(target=self._strike_until_over)
-        nemesis.start()
+        self._nemesis.start()
         try:
             self._while_it_lasts(say)
         finally:
-            self._over.set()
-            nemesis.join()
+            self._nemesis.stop()
         self._settle(say)
         self.found.seconds = time.monotonic() - began
         return self.found
@@ -109,63 +68,15 @@ class Soak:
     def ledgers(self) -> dict[Running, dict]:
         return {provider: provider.ledger() for provider in self._graces}
 
-    # Strikes
-
-    def _strike_until_over(self) -> None:
-        """Where nobody came to a step, it is tried again later. Done when the leases of the last struck are over."""
-        plan = self._plan()
-        while plan and not self._over.wait(self.size.strike_every):
-            step, how = plan.pop(0)
-            if step is None:
-                self._restart.put(how)
-                self._restart.join()
-            elif (how == FROZEN and self.crew.frozen >= MOST_FROZEN) or not self._struck(step, how):
-                plan.append((step, how))
-        self._over.wait(leases.LEASE.total_seconds() + 5)
-        self._done.set()
-
-    def _plan(self) -> list[tuple[Step | None, str]]:
-        """Every step in turn, so that an end before its time has left none out; restarts evenly between."""
-        freezes = [(step, FROZEN) for step in STEPS if step.name in self.size.freezes_at] * self.size.freezes
-        kills = [(step, KILLED) for step in STEPS] * self.size.strikes
-        strikes = [each for pair in itertools.zip_longest(kills, freezes) for each in pair if each]
-        for number in range(self.size.restarts, 0, -1):
-            place = len(strikes) * number // (self.size.restarts + 1)
-            strikes.insert(place, (None, ("in order", "at once")[number % 2]))
-        return strikes
-
-    def _struck(self, step: Step, how: str) -> bool:
-        provider = list(self._graces)[self.found.strikes.total() % len(self._graces)]
-        try:
-            struck = step.strike(how, os.environ["DATABASE_URL"], provider)
-        except psycopg.Error:
-            return False
-        if struck:
-            self.found.strikes[step.name, how] += 1
-            self.crew.note(struck["pid"], struck["at"], how == FROZEN)
-        return bool(struck)
-
-    def _restart_the_database(self, how: str) -> None:
-        """Cut off in the middle, from which it recovers at the next start; or after it has ended the sessions."""
-        # In the main thread: PostgreSQL ends with the thread that began it (launcher.children).
-        if how == "at once":
-            os.kill(int((self._cluster.directory / "data/postmaster.pid").read_text().split()[0]), signal.SIGQUIT)
-        self._cluster.__exit__()
-        assert self._cluster.lock()
-        self._cluster.__enter__()
-        self.found.restarts[how] += 1
-
     # What is looked at meanwhile
 
     def _while_it_lasts(self, say: Callable[[str], None]) -> None:
         until = time.monotonic() + self.size.seconds
         hurried = judged = said = time.monotonic()
-        while time.monotonic() < until and not (self.found.rotations >= self.size.refreshes and self._done.is_set()):
+        while time.monotonic() < until and not (self.found.rotations >= self.size.refreshes and self._nemesis.is_done):
             time.sleep(TICK)
             self.crew.thaw()
-            if not self._restart.empty():
-                self._restart_the_database(self._restart.get())
-                self._restart.task_done()
+            self._nemesis.restart_if_it_is_time(self._cluster)
             now = time.monotonic()
             try:
                 self._note_overdue()
@@ -181,8 +92,6 @@ class Soak:
             if now - said >= SAID_EVERY:
                 said = now
                 say(self._progress(until - now))
-
-    _seen_at: float | None = None
 
     def _note_overdue(self) -> None:
         """How long leases have been over that nobody has taken over; without the time in which no database answered."""
@@ -271,33 +180,3 @@ class Soak:
             provider, name = self._family[str(row.pk)]
             family = ledgers[provider][name]
             self._judged(provider, family, *oracle.of_active(world.held_by(row), name, family))
-
-
-def faults_in(ledger: dict) -> Counter:
-    """How often the provider did what; "none" for the requests that it answered honestly."""
-    found = Counter(dict.fromkeys((*BEFORE, *AFTER), 0))
-    for family in ledger.values():
-        found.update(request["fault"] or "none" for request in family["requests"])
-    return found
-
-
-def wrong(size: Size, raced, found: Findings, requests: dict[str, Counter], crew: Crew) -> list[str]:
-    """In sentences: what must not have happened, and what was to be tried and was not."""
-    sentences = [f"a race went wrong: {each}" for each in raced.wrong]
-    sentences += [f"lost: {each}" for each in found.losses]
-    sentences += [f"a worker met what it should never meet: {each}" for each in crew.broken]
-    if found.overdue > size.take_over:
-        sentences.append(f"a lease was over for {found.overdue:.1f} s before somebody took over")
-    if found.rotations < size.refreshes:
-        sentences.append(f"there was time for {found.rotations} refreshes only")
-    sentences += [
-        f"{name} never did this: {fault}" for name, each in requests.items() for fault in each if not each[fault]
-    ]
-    wanted = dict.fromkeys(((step.name, KILLED) for step in STEPS), size.strikes)
-    wanted |= dict.fromkeys(((name, FROZEN) for name in size.freezes_at), size.freezes)
-    for (name, how), times in wanted.items():
-        if found.strikes[name, how] < times:
-            sentences.append(f"fewer than {times} workers were {how} here: {name}")
-    if found.restarts.total() < size.restarts:
-        sentences.append(f"the database restarted {found.restarts.total()} times only")
-    return sentences

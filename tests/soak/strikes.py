@@ -5,6 +5,7 @@ commit it stands still at an advisory lock while somebody holds that, after a co
 how often new tokens were kept, which is known for certain that way: the count is committed with them.
 """
 
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -73,7 +74,8 @@ class Step:
             for backend, name in database.execute(STANDING_STILL, lock).fetchall():
                 if struck := _struck(_pid(name), how):
                     if self.then == "rolled back" and how == KILLED:
-                        database.execute("SELECT pg_terminate_backend(%s, 1000)", [backend])
+                        with contextlib.suppress(psycopg.Error):
+                            database.execute("SELECT pg_terminate_backend(%s, 1000)", [backend])
                     return struck
             time.sleep(0.01)
         return {}

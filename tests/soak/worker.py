@@ -21,7 +21,7 @@ import django
 
 django.setup()
 
-from django.db import Error, connection as database  # noqa: E402, I001
+from django.db import InterfaceError, InternalError, OperationalError, connection as database  # noqa: E402, I001
 from django.db.models import F, Q  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 from django.utils import timezone  # noqa: E402
@@ -101,10 +101,10 @@ def _caller() -> None:
 
 
 def _through(work) -> None:
-    """A database that restarts ends the work and not the worker."""
+    """A database that restarts ends the work and not the worker, and so does a transaction that slept too long."""
     try:
         work()
-    except Error:
+    except (OperationalError, InterfaceError, InternalError):
         database.close()
         time.sleep(0.5)
     except BaseException:
