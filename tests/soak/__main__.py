@@ -76,7 +76,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--short", action="store_true", help="the form that runs with the tests")
     parser.add_argument("--races", type=int, default=100)
     parser.add_argument("--refreshes", type=int, default=10_000)
-    parser.add_argument("--grants", type=int, default=75, help="at each of the eight doors of the providers")
+    parser.add_argument("--grants", type=int, default=100, help="at each of the eight doors of the providers")
     parser.add_argument("--strikes", type=int, default=20, help="kills at each step")
     parser.add_argument("--freezes", type=int, default=5, help="at each step")
     parser.add_argument("--restarts", type=int, default=15, help="of the database")

@@ -25,15 +25,33 @@ class Size:
 
 
 @dataclass
+class Overdue:
+    """Leases that are over: how many there were, and for how many seconds the longest."""
+
+    times: int = 0
+    longest: float = 0.0
+    _since: dict[str, float] = field(default_factory=dict)
+
+    def note(self, grants: set[str], passed: float) -> None:
+        """Those that are over now, `passed` seconds after the last look."""
+        self.times += len(grants - self._since.keys())
+        self._since = {grant: self._since[grant] + passed if grant in self._since else 0.0 for grant in grants}
+        self.longest = max([self.longest, *self._since.values()])
+
+
+@dataclass
 class Findings:
-    """What was done and what came of it."""
+    """What was done and what came of it.
+
+    Leases that are over: `waiting` for somebody to take over; `held`, by whoever takes over as well.
+    """
 
     verdicts: Counter = field(default_factory=Counter)
     losses: list[str] = field(default_factory=list)
     strikes: Counter = field(default_factory=Counter)
     restarts: Counter = field(default_factory=Counter)
-    overdue: float = 0.0
-    taken_over: int = 0
+    waiting: Overdue = field(default_factory=Overdue)
+    held: Overdue = field(default_factory=Overdue)
     rotations: int = 0
     seconds: float = 0.0
 
@@ -51,8 +69,8 @@ def wrong(size: Size, raced, found: Findings, requests: dict[str, Counter], crew
     sentences = [f"a race went wrong: {each}" for each in raced.wrong]
     sentences += [f"lost: {each}" for each in found.losses]
     sentences += [f"a worker met what it should never meet: {each}" for each in crew.broken]
-    if found.overdue > size.take_over:
-        sentences.append(f"a lease was over for {found.overdue:.1f} s before somebody took over")
+    if found.waiting.longest > size.take_over:
+        sentences.append(f"a lease was over for {found.waiting.longest:.1f} s before somebody took over")
     if found.rotations < size.refreshes:
         sentences.append(f"there was time for {found.rotations} refreshes only")
     sentences += [

@@ -70,8 +70,9 @@ def _in_numbers(found: Findings, requests: dict[str, Counter], crew) -> str:
         f"**Faults**: {asked:,} token requests and {found.rotations:,} rotations in {found.seconds:.0f} s. "
         f"{found.strikes.total()} workers were struck at a step, {crew.killed_thawed} of them thawed after their lease "
         f"and killed later wherever they were. The database restarted {found.restarts.total()} times ({restarts}). "
-        f"After a lease's end somebody else took over within {found.overdue:.2f} s at most "
-        f"({found.taken_over:,} times)."
+        f"{found.waiting.times:,} times a lease was over and nobody had taken over yet; the longest waited "
+        f"{found.waiting.longest:.2f} s, and {found.held.longest:.2f} s with the time in which whoever took over was "
+        f"frozen inside of that very transaction."
     )
 
 

@@ -29,6 +29,8 @@ HURRY = """
     )
 """
 OVERDUE = "SELECT id FROM consent_grant WHERE state = 'active' AND lease_until < now()"
+# Whoever has a row locked is taking it over, or was frozen while it did.
+NOBODY_AT_IT = f"{OVERDUE} FOR KEY SHARE SKIP LOCKED"
 # Everything ends a second ago, and no pause holds any more.
 ASK_ALL = """
     UPDATE consent_grant SET expires_at = now() - interval '1 second', refresh_due_at = now(), retry_at = NULL
@@ -43,7 +45,6 @@ class Soak:
         self._cluster, self._graces = cluster, providers
         self._nemesis = Nemesis(size, self.found, crew, list(providers))
         self._family: dict[str, tuple[Running, str]] = {}
-        self._overdue: dict[str, float] = {}
         self._seen_at: float | None = None
 
     def populate(self, grants_at_each_door: int) -> None:
@@ -94,16 +95,12 @@ class Soak:
                 say(self._progress(until - now))
 
     def _note_overdue(self) -> None:
-        """How long leases have been over that nobody has taken over; without the time in which no database answered."""
-        with database.cursor() as cursor:
-            cursor.execute(OVERDUE)
-            late = {str(row[0]) for row in cursor.fetchall()}
+        """How long leases have been over; without the time in which no database answered."""
         now = time.monotonic()
         passed = min(now - self._seen_at, 4 * TICK) if self._seen_at else 0
         self._seen_at = now
-        self.found.taken_over += len(self._overdue.keys() - late)
-        self._overdue = {grant: self._overdue[grant] + passed if grant in self._overdue else 0 for grant in late}
-        self.found.overdue = max([self.found.overdue, *self._overdue.values()])
+        self.found.held.note(_ids(OVERDUE), passed)
+        self.found.waiting.note(_ids(NOBODY_AT_IT), passed)
 
     def _hurry(self) -> None:
         if self.size.hurry:
@@ -147,7 +144,7 @@ class Soak:
         return (
             f"{self.found.rotations} rotations, {self.found.strikes.total()} strikes, "
             f"{self.found.restarts.total()} restarts, {lost} lost, "
-            f"longest take-over {self.found.overdue:.1f} s, {left:.0f} s left at most"
+            f"longest take-over {self.found.waiting.longest:.1f} s, {left:.0f} s left at most"
         )
 
     # The end
@@ -180,3 +177,9 @@ class Soak:
             provider, name = self._family[str(row.pk)]
             family = ledgers[provider][name]
             self._judged(provider, family, *oracle.of_active(world.held_by(row), name, family))
+
+
+def _ids(query: str) -> set[str]:
+    with database.cursor() as cursor:
+        cursor.execute(query)
+        return {str(row[0]) for row in cursor.fetchall()}
