@@ -85,7 +85,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--without-leases", action="store_true", help="a portal that must be found out: it takes none")
     parser.add_argument("--report", type=Path, help="a file for what is printed at the end")
     if "--short" in arguments:
-        parser.set_defaults(races=9, refreshes=400, grants=20, strikes=1, freezes=1, restarts=1, seconds=180)
+        parser.set_defaults(races=9, refreshes=400, grants=20, strikes=1, freezes=1, restarts=1, seconds=600)
     return parser.parse_args(arguments)
 
 
@@ -113,7 +113,7 @@ def _inside(options: argparse.Namespace, cluster) -> int:
         soak = soaking.Soak(size, cluster, workers, providers)
         soak.populate(options.grants)
         workers.begin("sweep", 3)
-        workers.begin("call", 3)
+        workers.begin("call", 5)
         found = soak.run(_say)
         requests = {each.name: findings.faults_in(ledger) for each, ledger in soak.ledgers().items()}
         wrong = findings.wrong(size, raced, found, requests, workers)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from consent import leases
+from launcher import children
 from tests.soak import signals
 from tests.soak.oracle import Struck
 from tests.soak.providers import ROOT
@@ -81,7 +82,8 @@ class Crew:
 def crew(**kinds: int) -> Iterator[Crew]:
     """So many of each kind (worker.py), at work."""
     command = [sys.executable, "-m", "tests.soak.worker"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with children.spawn(command, when_orphaned=signal.SIGKILL, cwd=ROOT, **pipes) as process:
         try:
             begun = Crew(process)
             for kind, count in kinds.items():

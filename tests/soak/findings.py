@@ -7,6 +7,7 @@ from tests.soak.crew import Crew
 from tests.soak.provider import AFTER, BEFORE
 from tests.soak.signals import FROZEN, KILLED
 from tests.soak.strikes import STEPS
+from tests.soak.watching import Overdue
 
 
 @dataclass(frozen=True)
@@ -22,21 +23,6 @@ class Size:
     hurry: int = 0  # grants that are made due in a second, beside those that are
     strike_every: float = 1.0
     take_over: float = 5.0  # seconds after a lease's end
-
-
-@dataclass
-class Overdue:
-    """Leases that are over: how many there were, and for how many seconds the longest."""
-
-    times: int = 0
-    longest: float = 0.0
-    _since: dict[str, float] = field(default_factory=dict)
-
-    def note(self, grants: set[str], passed: float) -> None:
-        """Those that are over now, `passed` seconds after the last look."""
-        self.times += len(grants - self._since.keys())
-        self._since = {grant: self._since[grant] + passed if grant in self._since else 0.0 for grant in grants}
-        self.longest = max([self.longest, *self._since.values()])
 
 
 @dataclass

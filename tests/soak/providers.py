@@ -2,11 +2,14 @@
 
 import contextlib
 import json
+import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+
+from launcher import children
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -43,7 +46,8 @@ class Running:
 def provider(name: str, **options: object) -> Iterator[Running]:
     """Options: grace, faults (a share), seconds ([least, most] of an answer), seed, doors."""
     command = [sys.executable, "-m", "tests.soak.provider", json.dumps(options)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    end = signal.SIGKILL
+    with children.spawn(command, when_orphaned=end, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Running(name, json.loads(process.stdout.readline()))
         finally:

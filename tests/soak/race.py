@@ -6,6 +6,7 @@ use of a refresh token ends the grant.
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from celery import Celery
 from django.utils import timezone
 
 from consent.models import Grant, Pace
+from launcher import children
 from tests import queue
 from tests.consent.workers import workers
 from tests.soak import world
@@ -134,7 +136,8 @@ class Redis:
 
     def _begin(self) -> None:
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._var)]
-        self._process = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+        command, quiet = ["redis-server", *options], subprocess.DEVNULL
+        self._process = children.spawn(command, when_orphaned=signal.SIGKILL, stdout=quiet)
         until = time.monotonic() + 20
         while time.monotonic() < until:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self._port), 1):

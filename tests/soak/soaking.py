@@ -19,6 +19,7 @@ from tests.soak.findings import Findings, Size
 from tests.soak.nemesis import Nemesis
 from tests.soak.providers import Running
 from tests.soak.strikes import FORGET, KEPT, TRIGGER
+from tests.soak.watching import Watch
 
 TICK, JUDGED_EVERY, SAID_EVERY, SETTLED_WITHIN = 0.25, 5.0, 15.0, 120.0
 HURRY = """
@@ -28,9 +29,6 @@ HURRY = """
         AND expires_at > now() + interval '30 seconds' ORDER BY random() LIMIT %s FOR UPDATE SKIP LOCKED
     )
 """
-OVERDUE = "SELECT id FROM consent_grant WHERE state = 'active' AND lease_until < now()"
-# Whoever has a row locked is taking it over, or was frozen while it did.
-NOBODY_AT_IT = f"{OVERDUE} FOR KEY SHARE SKIP LOCKED"
 # Everything ends a second ago, and no pause holds any more.
 ASK_ALL = """
     UPDATE consent_grant SET expires_at = now() - interval '1 second', refresh_due_at = now(), retry_at = NULL
@@ -45,7 +43,7 @@ class Soak:
         self._cluster, self._graces = cluster, providers
         self._nemesis = Nemesis(size, self.found, crew, list(providers))
         self._family: dict[str, tuple[Running, str]] = {}
-        self._seen_at: float | None = None
+        self._watch = Watch(self.found.waiting, self.found.held)
 
     def populate(self, grants_at_each_door: int) -> None:
         with database.cursor() as cursor:
@@ -58,10 +56,12 @@ class Soak:
     def run(self, say: Callable[[str], None]) -> Findings:
         began = time.monotonic()
         self._nemesis.start()
+        self._watch.start()
         try:
             self._while_it_lasts(say)
         finally:
             self._nemesis.stop()
+            self._watch.stop()
         self._settle(say)
         self.found.seconds = time.monotonic() - began
         return self.found
@@ -80,7 +80,6 @@ class Soak:
             self._nemesis.restart_if_it_is_time(self._cluster)
             now = time.monotonic()
             try:
-                self._note_overdue()
                 if now - hurried >= 1:
                     hurried = now
                     self._hurry()
@@ -89,18 +88,9 @@ class Soak:
                     self._judge_ended()
             except Error:
                 database.close()
-                self._seen_at = None
             if now - said >= SAID_EVERY:
                 said = now
                 say(self._progress(until - now))
-
-    def _note_overdue(self) -> None:
-        """How long leases have been over; without the time in which no database answered."""
-        now = time.monotonic()
-        passed = min(now - self._seen_at, 4 * TICK) if self._seen_at else 0
-        self._seen_at = now
-        self.found.held.note(_ids(OVERDUE), passed)
-        self.found.waiting.note(_ids(NOBODY_AT_IT), passed)
 
     def _hurry(self) -> None:
         if self.size.hurry:
@@ -177,9 +167,3 @@ class Soak:
             provider, name = self._family[str(row.pk)]
             family = ledgers[provider][name]
             self._judged(provider, family, *oracle.of_active(world.held_by(row), name, family))
-
-
-def _ids(query: str) -> set[str]:
-    with database.cursor() as cursor:
-        cursor.execute(query)
-        return {str(row[0]) for row in cursor.fetchall()}

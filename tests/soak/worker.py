@@ -32,7 +32,7 @@ from consent.models import Grant  # noqa: E402
 from portal.outbound import session  # noqa: E402
 
 SWEEP_SECONDS, PAUSE = 5.0, 0.2
-CALLERS = 8
+CALLERS = 5
 # A caller comes for what has not much time left, so that sweeps get their share, and waits for no lease but its end.
 LEFT, WAITS = timezone.timedelta(seconds=18), timezone.timedelta(seconds=2)
 
