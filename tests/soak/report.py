@@ -15,6 +15,8 @@ from tests.soak.race import CALLERS, PROCESSES, Raced
 from tests.soak.signals import FROZEN, KILLED
 from tests.soak.strikes import STEPS
 
+# As it is at the start: a checkout may move on while a soak runs.
+COMMIT = subprocess.run(["git", "describe", "--always", "--dirty", "--exclude", "*"], capture_output=True, text=True)
 VERDICTS = (oracle.KEPT, oracle.ENDED, oracle.INTERRUPTED, oracle.LOST)
 
 
@@ -36,12 +38,9 @@ def of(raced: Raced, found: Findings, requests: dict[str, Counter], crew, wrong:
 def _where() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude", "*"], capture_output=True, text=True
-    )
     return (
         f"{datetime.now(UTC):%d %B %Y, %H:%M} UTC, {os.cpu_count()} cores ({model}), "
-        f"Python {platform.python_version()}, commit {commit.stdout.strip() or 'unknown'}, "
+        f"Python {platform.python_version()}, commit {COMMIT.stdout.strip() or 'unknown'}, "
         f"load average {os.getloadavg()[0]:.1f} at the end."
     )
 
