@@ -85,7 +85,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--without-leases", action="store_true", help="a portal that must be found out: it takes none")
     parser.add_argument("--report", type=Path, help="a file for what is printed at the end")
     if "--short" in arguments:
-        parser.set_defaults(races=9, refreshes=400, grants=20, strikes=1, freezes=1, restarts=1, seconds=600)
+        parser.set_defaults(races=6, refreshes=400, grants=20, strikes=1, freezes=1, restarts=1, seconds=600)
     return parser.parse_args(arguments)
 
 

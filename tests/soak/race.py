@@ -28,7 +28,7 @@ from tests.soak.providers import Running, provider
 
 PROCESSES, CALLERS = 4, 16
 CONDITIONS = ("up", "down", "emptied")
-IN_A_ROW = 3
+IN_A_ROW = 2
 
 
 @dataclass
@@ -70,7 +70,7 @@ def race(rounds: int, say: Callable[[str], None]) -> Raced:
             raced.rounds[condition] += 1
             if (number + 1) % 20 == 0:
                 say(f"{number + 1} races, {len(raced.wrong)} wrong")
-        if any(each.poll() is not None for each in processes):
+        if broker.is_outlived and any(each.poll() is not None for each in processes):
             raced.wrong.append("the worker or beat did not outlive the broker")
         Grant.objects.all().delete()
     raced.seconds = time.monotonic() - began
@@ -105,7 +105,7 @@ def _paced() -> list:
 class Redis:
     """One of its own. Down, it does not listen; its content is kept in memory alone, and so is lost as well."""
 
-    name = "Redis"
+    name, is_outlived = "Redis", True
 
     def __init__(self, var: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -147,9 +147,12 @@ class Redis:
 
 
 class Folder:
-    """The queue in `GATEHOUSE_VAR`. Down, there is a file where the folder was."""
+    """The queue in `GATEHOUSE_VAR`, where no Redis is installed. Down, there is a file where the folder was.
 
-    name, url = "the folder", "filesystem://localhost"
+    Worker and beat may end of that, as of a disk that is gone; whoever supervises them begins them again.
+    """
+
+    name, url, is_outlived = "the folder", "filesystem://localhost", False
 
     def __init__(self, var: Path) -> None:
         self._at = var / "queue"

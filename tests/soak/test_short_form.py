@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_no_grant_is_lost(tmp_path):
-    """Nine races, then 400 rotations and more with every fault, a kill at each step, four freezes and a restart."""
+    """Six races, then 400 rotations and more with every fault, a kill at each step, four freezes and a restart."""
     report = tmp_path / "report.md"
     command = [sys.executable, "-B", "-m", "tests.soak", "--short", "--report", str(report)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
