@@ -5,7 +5,7 @@ RUNTIME := .venv/.installed
 TOOLS := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench limits lint sure shell manage clean
+.PHONY: help run test bench limits soak lint sure shell manage clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -23,6 +23,9 @@ bench: $(RUNTIME) ## measure the gateway beside a bare proxy, some minutes; B=--
 
 limits: $(RUNTIME) ## what one process bears: make limits L=streams, kills, connections, rows or processes
 	@exec .venv/bin/python -B -m benchmarks.limits $(L)
+
+soak: $(TOOLS) ## try to lose a grant: faults, kills, restarts, a quarter of an hour; S=--short for a minute
+	@exec .venv/bin/python -B -m tests.soak $(S)
 
 lint: $(TOOLS) ## check style, formatting and the layers of imports
 	@.venv/bin/ruff check --quiet .

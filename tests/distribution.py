@@ -15,6 +15,7 @@ MOST = 2  # processes, as on the machine of the checks; what more of them do to 
 
 # Five seconds and more. Begun first, so that no process has one of them left when the others have ended.
 LONGEST = (
+    "tests/soak/test_short_form.py",
     "tests/consent/test_refresh_races.py",
     "tests/test_permissions.py",
     "tests/consent/test_gateway_oauth.py",

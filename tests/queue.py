@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
@@ -17,16 +18,16 @@ QUEUES = "default,refresh,probe,mail"
 
 
 class Queue:
-    """One broker. `environment` is what its processes are started with."""
+    """One broker. `environment` is what its processes are started with, `output` a file for what they say."""
 
-    def __init__(self, var: Path, **environment: str) -> None:
+    def __init__(self, var: Path, output: IO | None = None, **environment: str) -> None:
         self.environment = _environment("http://127.0.0.1:8000", "http://127.0.0.1:1", var) | {
             "GATEHOUSE_DEMO": "0",
             "SECRET_KEY": settings.SECRET_KEY,
             "GATEHOUSE_KEYS": settings.GATEHOUSE_KEYS,
             **environment,
         }
-        self._var, self._started = var, []
+        self._var, self._output, self._started = var, output, []
 
     def worker(self, concurrency: int = 1, queues: str = QUEUES) -> subprocess.Popen:
         quiet, name = ("--without-gossip", "--without-mingle"), f"{len(self._started)}@%h"
@@ -61,7 +62,11 @@ class Queue:
 
     def _start(self, *command: str) -> subprocess.Popen:
         process = subprocess.Popen(
-            [*_CELERY, "-q", *command, "-l", "WARNING"], env=self.environment, start_new_session=True
+            [*_CELERY, "-q", *command, "-l", "WARNING"],
+            env=self.environment,
+            start_new_session=True,
+            stdout=self._output,
+            stderr=self._output,
         )
         self._started.append(process)
         return process
@@ -71,8 +76,8 @@ _CELERY = [sys.executable, "-W", "ignore", "-m", "celery", "-A", "portal.celery"
 
 
 @contextlib.contextmanager
-def running(var: Path, **environment: str) -> Iterator[Queue]:
-    queue = Queue(var, **environment)
+def running(var: Path, output: IO | None = None, **environment: str) -> Iterator[Queue]:
+    queue = Queue(var, output, **environment)
     queue.flush()
     try:
         yield queue
