@@ -9,6 +9,7 @@ from django import forms
 
 from connections.forms import reachable
 from connections.methods.base import SettingsForm
+from consent import client_assertions
 from consent.oauth2 import OWN_PARAMETERS
 from portal.outbound import policy
 from portal.outbound.errors import OutboundError
@@ -17,10 +18,15 @@ SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 CLIENT_AUTH = [
     ("basic", "In the header (client_secret_basic)"),
     ("post", "In the form (client_secret_post)"),
+    (client_assertions.METHOD, "By a signature (private_key_jwt)"),
     ("none", "None: a public client"),
 ]
 
 
+NEEDS_ISSUER = (
+    "A signature is good for one issuer only, so private_key_jwt needs it. Enter it exactly as the provider's metadata "
+    "names it, or choose another client authentication."
+)
 CODE = {"autocomplete": "off", "spellcheck": "false", "data-code": True}
 
 
@@ -147,7 +153,8 @@ class OAuthSettings(SettingsForm):
         choices=CLIENT_AUTH,
         initial="basic",
         required=False,
-        help_text="How the client secret is sent. A public app has none.",
+        help_text="How the client secret is sent. With private_key_jwt there is none: the portal makes a key pair, and "
+        "you register its public half. A public app proves nothing.",
     )
     audience = forms.CharField(
         label="Audience",
@@ -192,6 +199,13 @@ class OAuthSettings(SettingsForm):
         if issuer and urlsplit(issuer).scheme not in ("https", "http"):
             raise forms.ValidationError("An issuer is an address, such as https://login.example.com.")
         return issuer
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        signs = cleaned.get("client_auth") == client_assertions.METHOD
+        if signs and not cleaned.get("issuer") and "issuer" not in self.errors:
+            self.add_error("issuer", NEEDS_ISSUER)
+        return cleaned
 
     def clean_extra(self) -> dict[str, str]:
         _refuse_own(self.cleaned_data["extra"])

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
+from django.utils import timezone
+
 from connections.agent_card import Card
 from connections.methods.base import (
     Acted,
@@ -21,7 +23,7 @@ from connections.methods.base import (
     Tab,
 )
 from connections.models import Connection
-from consent import clients, endings, fitting, flow, giving, grants, rollover
+from consent import client_assertions, client_keys, clients, endings, fitting, flow, giving, grants, rollover
 from consent.discovery import finding, registering
 from consent.forms import OAuthSettings
 from consent.models import Grant
@@ -51,7 +53,7 @@ class OAuthIdentityPassthrough(AuthMethod):
     may_wait = True
     finds_settings = True
     keeps_former = True
-    actions = ("register-portal",)
+    actions = ("register-portal", "roll-client-key")
     may_lack = (
         "agent_blocked_by_user",
         "oauth_not_finished",
@@ -65,7 +67,7 @@ class OAuthIdentityPassthrough(AuthMethod):
         return finding.find(endpoint, card, typed, choice)
 
     def act(self, action: str, connection: Connection, by: User) -> Acted:
-        return registering.register(connection, by)
+        return _rolled_over(connection, by) if action == "roll-client-key" else registering.register(connection, by)
 
     def addresses(self, connection: Connection, secret_field: str) -> tuple[str, ...]:
         return Terms.now(connection).refresh_token_addresses
@@ -122,13 +124,24 @@ class OAuthIdentityPassthrough(AuthMethod):
 
     def elsewhere(self, connection: Connection) -> list[Elsewhere]:
         hint = "Add it to your app registration exactly as it is. It belongs to this connection only."
-        return [Elsewhere("Redirect URL", redirect_uri(connection.id), hint)]
+        shown = [Elsewhere("Redirect URL", redirect_uri(connection.id), hint)]
+        if connection.settings.get("client_auth") != client_assertions.METHOD:
+            return shown
+        hint = (
+            "Its public keys (JWKS), for your app registration. A provider that reads this address knows each next key."
+        )
+        return [*shown, Elsewhere("Key URL", client_keys.current(connection).url, hint)]
 
     def tabs(self, connection: Connection) -> list[Tab]:
         return [Tab("Consents", "connection-consents", giving.people_who_gave(connection), Permission.CONNECTION_WRITE)]
 
     def panel(self, connection: Connection) -> dict:
-        return {"hindrances": giving.hindrances(connection), "former_secret_used": rollover.last_used(connection)}
+        signs = connection.settings.get("client_auth") == client_assertions.METHOD
+        return {
+            "hindrances": giving.hindrances(connection),
+            "former_secret_used": rollover.last_used(connection),
+            "client_keys": client_keys.current(connection) if signs else None,
+        }
 
     def consented(self, connection: Connection) -> tuple[int, int]:
         return giving.consented(connection)
@@ -137,10 +150,14 @@ class OAuthIdentityPassthrough(AuthMethod):
         return giving.state_of_grants(connection)
 
     def lost_by(self, connection: Connection) -> str:
-        return fitting.lost_by(connection, self.slug)
+        costs = [fitting.lost_by(connection, self.slug)]
+        if client_keys.would_end(connection, self.slug):
+            costs.append("ends the client keys, so that new ones have to be registered at the provider")
+        return " and ".join(filter(None, costs))
 
     def drop_lost(self, connection: Connection, by: User) -> None:
         fitting.end_what_no_longer_fits(connection, self.slug, by)
+        client_keys.end_what_no_longer_fits(connection, self.slug, by)
 
     def what_stops(self, connection: Connection) -> list[str]:
         return endings.sentences(Grant.objects.filter(connection=connection))
@@ -182,6 +199,19 @@ class OAuthIdentityPassthrough(AuthMethod):
         if not clients.is_complete(connection):
             raise CredentialUnavailable("oauth_not_finished")
         return flow.consent_of(flow.ask(connection, caller, reason), reason)
+
+
+def _rolled_over(connection: Connection, by: User) -> Acted:
+    if connection.settings.get("client_auth") != client_assertions.METHOD:
+        return Acted(False, "The saved client authentication has no keys. Choose private_key_jwt and update first.")
+    try:
+        client_keys.roll_over(connection, by)
+    except client_keys.TooSoon as soon:
+        at = timezone.localtime(soon.at).strftime("%H:%M")
+        return Acted(
+            False, f"The next key was made a short time ago, and the provider may not know it yet. Try at {at}."
+        )
+    return Acted(True, "The next key signs from now on. The last one stays published for a while.")
 
 
 def _credential(grant: Grant, token: grants.AccessToken) -> Credential:

@@ -1,6 +1,7 @@
 """The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block).
 
-How fast sweeps may ask a provider (Pace), and what providers are still to be told (Cancellation).
+How fast sweeps may ask a provider (Pace), what providers are still to be told (Cancellation), and the keys with which
+a connection signs who it is (ClientKey).
 """
 
 import uuid
@@ -244,6 +245,46 @@ class Cancellation(models.Model):
         )
 
 
+class ClientKey(models.Model):
+    """A key that signs who a connection is. Waiting until `signs_from`, signing until `ended_at`, then only published.
+
+    `key_set` is what the published address names; `addresses` are those that the private half is sealed to. `private`
+    is "" once nothing is signed with it any more, and `connection` null once that was deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.SET_NULL, null=True, related_name="client_keys")
+    key_set = models.UUIDField(db_index=True)
+    addresses = models.JSONField()
+    public = models.JSONField()
+    private = models.TextField(blank=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    signs_from = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key_set"], condition=Q(ended_at=None, signs_from__isnull=False), name="one_client_key_signs"
+            ),
+            models.UniqueConstraint(fields=["key_set"], condition=Q(signs_from=None), name="one_client_key_waits"),
+        ]
+
+    @property
+    def kid(self) -> str:
+        return self.public["kid"]
+
+    def binding(self) -> vault.Binding:
+        return vault.Binding(
+            table="consent.clientkey",
+            row=self.id,
+            field="private",
+            name=self.kid,
+            project=self.connection.project_id,
+            addresses=tuple(self.addresses),
+        )
+
+
 # What a reseal goes through.
 SEALED = (
     Sealed("consent.request", ConsentRequest, "verifier", lambda row: row.binding("verifier"), ("connection",)),
@@ -252,6 +293,7 @@ SEALED = (
     Sealed("consent.cancellation", Cancellation, "refresh_token", lambda row: row.binding("refresh_token")),
     Sealed("consent.cancellation", Cancellation, "access_token", lambda row: row.binding("access_token")),
     Sealed("consent.cancellation", Cancellation, "client_secret", lambda row: row.binding("client_secret")),
+    Sealed("consent.clientkey", ClientKey, "private", lambda row: row.binding(), ("connection",)),
 )
 
 

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode, urlsplit
 
+from consent import client_assertions
 from consent.terms import Terms
 from consent.token_answers import (
     ClientRefused,
@@ -38,7 +39,7 @@ OWN_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Client:
-    """Our side at the provider: the terms, and the client secret where there is one."""
+    """Our side at the provider: the terms, and the client secret or the private key where there is one."""
 
     terms: Terms
     secret: Secret | None
@@ -136,6 +137,8 @@ def _post(client: Client, url: str, form: dict[str, str]) -> Answer:
         form = form | {"client_id": client.terms.client_id}
         if client.terms.client_auth == "post" and client.secret:
             form["client_secret"] = client.secret.reveal()
+        elif client.terms.client_auth == client_assertions.METHOD and client.secret:
+            form |= client_assertions.parameters(client.terms.client_id, client.terms.issuer, client.secret)
     return fetch("POST", url, headers=headers, data=urlencode(form).encode(), limit=LARGEST_ANSWER, deadline=DEADLINE)
 
 

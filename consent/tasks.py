@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from consent import announcing, cancelling, sweeping
+from consent import announcing, cancelling, client_keys, sweeping
 
 
 @shared_task
@@ -26,4 +26,4 @@ def revoke_due() -> int:
 @shared_task
 def revoke_tidying() -> int:
     """What was settled long ago is forgotten."""
-    return cancelling.tidy()
+    return cancelling.tidy() + client_keys.tidy()

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from consent.pages import answer, asking, connection, mine, outcome, personal
+from consent.pages import answer, asking, connection, keys, mine, outcome, personal
 
 _ONE = "consent/<uuid:asking>"
 _TAB = "projects/<str:project>/tools/<str:connection>/consents/"
 
 urlpatterns = [
     path("consent/callback/<uuid:connection_id>", answer.callback, name="consent-callback"),
+    path("consent/keys/<uuid:key_set>/jwks.json", keys.jwks, name="client-keys"),
     path(_ONE, asking.consent, name="consent"),
     path(f"{_ONE}/", asking.consent, name="consent-with-slash"),
     path(f"{_ONE}/done", outcome.done, name="consent-done"),

@@ -12,6 +12,7 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import AuthorizationServer
 from starlette.responses import JSONResponse, Response
 
+from demo.provider.assertions import Assertions
 from demo.provider.endpoints import Introspection, Registration, Revocation
 from demo.provider.grants import S256, CodeGrant, RefreshGrant
 from demo.provider.incoming import Incoming, client_by_basic
@@ -29,6 +30,8 @@ class Protocol(AuthorizationServer):
         self.settings = settings
         self.store = store
         self.register_client_auth_method("client_secret_basic", client_by_basic)
+        self.assertions = Assertions(issuer, settings)
+        self.register_client_auth_method("private_key_jwt", self.assertions.client)
         self.register_token_generator("default", self._tokens)
         self.register_grant(CodeGrant, [] if settings.pkce == "unsupported" else [S256(settings.pkce == "required")])
         self.register_grant(RefreshGrant)
