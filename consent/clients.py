@@ -5,9 +5,10 @@ from dataclasses import replace
 from connections import secrets
 from connections.methods.base import CredentialUnavailable
 from connections.models import Connection
-from consent import client_assertions, client_keys
+from consent import answering, client_assertions, client_keys
 from consent.oauth2 import Client
 from consent.terms import Terms
+from portal.vault import Secret
 
 SECRET_FIELD = "client_secret"  # noqa: S105 -- the field's name
 
@@ -15,24 +16,31 @@ SECRET_FIELD = "client_secret"  # noqa: S105 -- the field's name
 def of(connection: Connection, terms: Terms) -> Client:
     """Raises CredentialUnavailable when what proves the client is missing, or is not for these terms' addresses."""
     terms = as_spoken_now(connection, terms)
+    return Client(terms, _proof(connection, terms), answering.deadline_of(connection))
+
+
+def _proof(connection: Connection, terms: Terms) -> Secret | None:
     if terms.client_auth == "none":
-        return Client(terms, None)
+        return None
     if terms.client_auth == client_assertions.METHOD:
-        return Client(terms, client_keys.signing(connection, terms))
-    pairs = secrets.opened(connection, SECRET_FIELD, terms.refresh_token_addresses)
-    return Client(terms, pairs[0][1])
+        return client_keys.signing(connection, terms)
+    return secrets.opened(connection, SECRET_FIELD, terms.refresh_token_addresses)[0][1]
 
 
 def former(connection: Connection, terms: Terms) -> Client | None:
     """With the secret or key that was replaced, while it is kept. Raises as `of`."""
     terms = as_spoken_now(connection, terms)
+    proof = _former_proof(connection, terms)
+    return Client(terms, proof, answering.deadline_of(connection)) if proof else None
+
+
+def _former_proof(connection: Connection, terms: Terms) -> Secret | None:
     if terms.client_auth == "none":
         return None
     if terms.client_auth == client_assertions.METHOD:
-        key = client_keys.former(connection, terms)
-        return Client(terms, key) if key else None
+        return client_keys.former(connection, terms)
     pairs = secrets.formerly(connection, SECRET_FIELD, terms.refresh_token_addresses)
-    return Client(terms, pairs[0][1]) if pairs else None
+    return pairs[0][1] if pairs else None
 
 
 def as_spoken_now(connection: Connection, terms: Terms) -> Terms:

@@ -9,7 +9,7 @@ from django import forms
 
 from connections.forms import reachable
 from connections.methods.base import SettingsForm
-from consent import client_assertions
+from consent import answering, client_assertions
 from consent.oauth2 import OWN_PARAMETERS
 from portal.outbound import policy
 from portal.outbound.errors import OutboundError
@@ -92,7 +92,17 @@ class ScopesField(forms.CharField):
 class OAuthSettings(SettingsForm):
     """Cleaned, this is `Connection.settings`. What is under "More settings" stands in MORE."""
 
-    MORE = ("issuer", "revocation_url", "userinfo_url", "client_auth", "audience", "extra", "keep_alive_days")
+    MORE = (
+        "issuer",
+        "revocation_url",
+        "userinfo_url",
+        "client_auth",
+        "audience",
+        "extra",
+        "deadline_seconds",
+        "grace_seconds",
+        "keep_alive_days",
+    )
 
     use_required_attribute = False
 
@@ -164,6 +174,22 @@ class OAuthSettings(SettingsForm):
         widget=forms.TextInput(CODE),
     )
     extra = LinesField(label="Extra authorize parameters", help_text="One on each line, such as prompt = consent")
+    deadline_seconds = forms.IntegerField(
+        label="Provider answers within",
+        required=False,
+        min_value=answering.SHORTEST_DEADLINE,
+        max_value=answering.LONGEST_DEADLINE,
+        help_text="In seconds, 10 when empty: how long it may take over a token. A slow one needs more; whoever calls "
+        "meanwhile waits.",
+    )
+    grace_seconds = forms.IntegerField(
+        label="Takes a used refresh token again for",
+        required=False,
+        min_value=0,
+        max_value=answering.LONGEST_GRACE,
+        help_text="In seconds. Then a renewal whose answer was lost is tried again within that time. 0: never; then it "
+        "is not, while the access works. Leave empty if you don't know.",
+    )
     keep_alive_days = forms.IntegerField(
         label="Keep unused access alive",
         required=False,

@@ -23,7 +23,7 @@ from connections.methods.base import (
     Tab,
 )
 from connections.models import Connection
-from consent import client_assertions, client_keys, clients, endings, fitting, flow, giving, grants, rollover
+from consent import answering, client_assertions, client_keys, clients, endings, fitting, flow, giving, grants, rollover
 from consent.discovery import finding, registering
 from consent.forms import OAuthSettings
 from consent.models import Grant
@@ -116,6 +116,8 @@ class OAuthIdentityPassthrough(AuthMethod):
             ("Scopes", " ".join(terms.scopes)),
             ("PKCE", terms.pkce),
             ("Resource", terms.resource),
+            ("Provider answers within", _seconds(connection.settings.get("deadline_seconds"))),
+            ("Takes a used refresh token again for", _seconds(answering.grace_of(connection, terms))),
         ]
         return [(label, value) for label, value in shown if value]
 
@@ -140,6 +142,7 @@ class OAuthIdentityPassthrough(AuthMethod):
         return {
             "hindrances": giving.hindrances(connection),
             "former_secret_used": rollover.last_used(connection),
+            "has_no_grace": answering.grace_of(connection, Terms.now(connection)) == 0,
             "client_keys": client_keys.current(connection) if signs else None,
         }
 
@@ -199,6 +202,10 @@ class OAuthIdentityPassthrough(AuthMethod):
         if not clients.is_complete(connection):
             raise CredentialUnavailable("oauth_not_finished")
         return flow.consent_of(flow.ask(connection, caller, reason), reason)
+
+
+def _seconds(count: int | None) -> str:
+    return "" if count is None else f"{count} second{'' if count == 1 else 's'}"
 
 
 def _rolled_over(connection: Connection, by: User) -> Acted:

@@ -104,6 +104,7 @@ class Grant(models.Model):
 
     From `refresh_due_at` on, a sweep looks whether it should be refreshed (null: it was not looked at yet); from
     `tell_at` on, its user is to be told that it ends or has ended, and `told_at` is when that was done.
+    `asked_at`: when the first attempt to refresh began whose end nobody knows; null while there is none.
     `provider` is the origin that refreshes it, by which sweeps keep their pace. `restored_at`: it came from a backup,
     and a sweep tries once whether its refresh token still is the newest.
     """
@@ -133,6 +134,7 @@ class Grant(models.Model):
     generation = models.BigIntegerField(default=0)
     lease_by = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     refresh_token_ends_at = models.DateTimeField(null=True)
     refresh_due_at = models.DateTimeField(null=True)

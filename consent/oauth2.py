@@ -39,10 +39,14 @@ OWN_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Client:
-    """Our side at the provider: the terms, and the client secret or the private key where there is one."""
+    """Our side at the provider: the terms, and the client secret or the private key where there is one.
+
+    `deadline`: seconds for an answer of the token endpoint, None for the usual ones.
+    """
 
     terms: Terms
     secret: Secret | None
+    deadline: float | None = None
 
 
 def new_verifier() -> str:
@@ -123,13 +127,13 @@ def _for_whom(terms: Terms) -> dict[str, str]:
 
 def _tokens(client: Client, url: str, form: dict[str, str]) -> Tokens:
     try:
-        answer = _post(client, url, form)
+        answer = _post(client, url, form, client.deadline)
     except OutboundError as error:
         raise (Uncertain() if error.sent else ProviderBusy()) from None
     return read(answer)
 
 
-def _post(client: Client, url: str, form: dict[str, str]) -> Answer:
+def _post(client: Client, url: str, form: dict[str, str], deadline: float | None = None) -> Answer:
     headers = [("Accept", "application/json"), ("Content-Type", "application/x-www-form-urlencoded")]
     if client.terms.client_auth == "basic" and client.secret:
         headers.append(("Authorization", _basic(client)))
@@ -139,7 +143,8 @@ def _post(client: Client, url: str, form: dict[str, str]) -> Answer:
             form["client_secret"] = client.secret.reveal()
         elif client.terms.client_auth == client_assertions.METHOD and client.secret:
             form |= client_assertions.parameters(client.terms.client_id, client.terms.issuer, client.secret)
-    return fetch("POST", url, headers=headers, data=urlencode(form).encode(), limit=LARGEST_ANSWER, deadline=DEADLINE)
+    data, seconds = urlencode(form).encode(), deadline or DEADLINE
+    return fetch("POST", url, headers=headers, data=data, limit=LARGEST_ANSWER, deadline=seconds)
 
 
 def _basic(client: Client) -> str:

@@ -2,10 +2,13 @@
 
 from celery import shared_task
 
-from consent import announcing, cancelling, client_keys, sweeping
+from consent import announcing, answering, cancelling, client_keys, sweeping
+
+# A sweep hands out work for so long, and the last of it may wait for the slowest provider and for the database.
+_SOFT_LIMIT = sweeping.WORK_SECONDS + answering.LONGEST_DEADLINE + 35
 
 
-@shared_task
+@shared_task(soft_time_limit=_SOFT_LIMIT, time_limit=_SOFT_LIMIT + 15)
 def refresh_due() -> int:
     """Grants whose access ends soon are refreshed, as a call would do it."""
     return sweeping.sweep()
