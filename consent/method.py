@@ -1,6 +1,6 @@
 """OAuth identity passthrough: each user's own account, for the agent that the user allowed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,7 +23,19 @@ from connections.methods.base import (
     Tab,
 )
 from connections.models import Connection
-from consent import answering, client_assertions, client_keys, clients, endings, fitting, flow, giving, grants, rollover
+from consent import (
+    answering,
+    client_assertions,
+    client_keys,
+    clients,
+    endings,
+    fitting,
+    flow,
+    giving,
+    grants,
+    rollover,
+    stepping_up,
+)
 from consent.discovery import finding, registering
 from consent.forms import OAuthSettings
 from consent.models import Grant
@@ -63,6 +75,8 @@ class OAuthIdentityPassthrough(AuthMethod):
         "refresh_uncertain",
     )
 
+    may_want = (stepping_up.ASKS_IN_VAIN,)
+
     def find(self, endpoint: str, card: Card | None, typed: Mapping[str, Any], choice: str) -> Found:
         return finding.find(endpoint, card, typed, choice)
 
@@ -83,11 +97,27 @@ class OAuthIdentityPassthrough(AuthMethod):
         """The endpoint said 401: one refresh beyond the token that it refused, then the user must be asked."""
         return _credential(*self._asking(connection, caller, partial(grants.fresh_token, beyond=refused.generation)))
 
+    def refused_for_want(self, connection: Connection, caller: Caller, challenges: Sequence[str]) -> str:
+        """Scopes that the endpoint names are put to the user, beside what they gave before; a few times, no more."""
+        wanted = stepping_up.named(challenges)
+        if not wanted:
+            return ""
+        grant = self._grant(connection, caller)
+        scopes = stepping_up.to_ask(grant, wanted)
+        if not scopes:
+            return stepping_up.ASKS_IN_VAIN
+        raise ConsentRequired(self._asked(connection, caller, stepping_up.ASKS_FOR_MORE, scopes))
+
     def refused(self, status: int) -> str:
         return "user_token_refused" if status == 401 else "user_without_access"
 
     def waiting(self, connection: Connection, caller: Caller, task: str) -> Consent | None:
-        return self.consent_state(connection, caller)[1]
+        """Also, beside a consent that stands, for more of what the endpoint wants."""
+        _, consent = self.consent_state(connection, caller)
+        if consent or caller.user is None or not (grant := grants.of(connection, caller)):
+            return consent
+        more = stepping_up.live_of(grant)
+        return flow.consent_of(more, more.reason) if more else None
 
     def consent_state(self, connection: Connection, caller: Caller) -> tuple[str, Consent | None]:
         if caller.user is None:
@@ -142,6 +172,7 @@ class OAuthIdentityPassthrough(AuthMethod):
         return {
             "hindrances": giving.hindrances(connection),
             "former_secret_used": rollover.last_used(connection),
+            "wanted": stepping_up.lately(connection),
             "has_no_grace": answering.grace_of(connection, Terms.now(connection)) == 0,
             "client_keys": client_keys.current(connection) if signs else None,
         }
@@ -198,10 +229,12 @@ class OAuthIdentityPassthrough(AuthMethod):
         except grants.NeedsConsent as needs:
             raise ConsentRequired(self._asked(connection, caller, needs.reason)) from None
 
-    def _asked(self, connection: Connection, caller: Caller, reason: str) -> Consent:
+    def _asked(
+        self, connection: Connection, caller: Caller, reason: str, scopes: tuple[str, ...] | None = None
+    ) -> Consent:
         if not clients.is_complete(connection):
             raise CredentialUnavailable("oauth_not_finished")
-        return flow.consent_of(flow.ask(connection, caller, reason), reason)
+        return flow.consent_of(flow.ask(connection, caller, reason, scopes=scopes), reason)
 
 
 def _seconds(count: int | None) -> str:

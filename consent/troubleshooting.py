@@ -94,6 +94,13 @@ _USER = rows(
         "To be sure, disconnect the agent.",
     ),
     (
+        "more_access_wanted",
+        "The endpoint asks for more than was allowed",
+        "It let the call in, and refused it for want of a scope that the user has not given. What they gave before "
+        "stays, and calls that it suffices for go on.",
+        "Open the consent link, look at what is new, and allow it if you expect it. If not, decline.",
+    ),
+    (
         "agent_blocked_by_user",
         "The user has blocked the agent",
         "They said that they did not ask for what it wanted. It gets neither a link nor an answer for them.",
@@ -173,6 +180,15 @@ _ADMINISTRATOR = rows(
         "The user has consented, and the endpoint refuses what the provider gave: the scopes or the resource are not "
         "those that it expects, or it trusts another provider.",
         "Compare scopes, resource and provider of the connection with the endpoint's documentation.",
+    ),
+    (
+        "more_access_refused",
+        "The endpoint asks again for what the user was asked for",
+        "It refuses the call for want of a scope that the provider did not give, that the user declined, or that they "
+        "have given already; or it has named too many. A person is asked three times for the same scopes, and ten "
+        "times in all, within a week.",
+        "Compare the connection's scopes with the endpoint's documentation, and with what the app registration may "
+        "ask for.",
     ),
     (
         "oauth_client_refused",
