@@ -53,6 +53,9 @@ CLIENT_KEY_ROLLED = Event(
 CLIENT_KEYS_ENDED = Event(
     "client_key.ended", "Client keys ended", "{who} changed {connection}, and its client keys do not fit any more"
 )
+ACCOUNT_NOTED = Event(
+    "consent.account_noted", "Account noted", "The account that {who} connected to {connection} is not the one expected"
+)
 FORMER_SECRET = Event(
     "grant.former_secret",
     "Former client secret",

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from connections.methods.base import Caller, Consent, CredentialUnavailable
 from connections.models import Connection
-from consent import clients, events, giving, oauth2, stepping_up
+from consent import clients, events, giving, id_tokens, oauth2, stepping_up
 from consent.models import Block, ConsentRequest
 from consent.terms import Terms
 from portal import vault
@@ -164,7 +164,8 @@ def begin(request: ConsentRequest) -> Departure:
     )
     if not begun:
         raise came_too_late(request)
-    return Departure(oauth2.authorization_address(request.asked, state, verifier), browser)
+    nonce = id_tokens.nonce_of(verifier) if id_tokens.is_asked_for(request.asked) else ""
+    return Departure(oauth2.authorization_address(request.asked, state, verifier, nonce), browser)
 
 
 def came_too_late(request: ConsentRequest) -> FlowRefused:

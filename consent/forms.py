@@ -9,7 +9,7 @@ from django import forms
 
 from connections.forms import reachable
 from connections.methods.base import SettingsForm
-from consent import answering, client_assertions
+from consent import answering, client_assertions, matching
 from consent.oauth2 import OWN_PARAMETERS
 from portal.outbound import policy
 from portal.outbound.errors import OutboundError
@@ -26,6 +26,20 @@ CLIENT_AUTH = [
 NEEDS_ISSUER = (
     "A signature is good for one issuer only, so private_key_jwt needs it. Enter it exactly as the provider's metadata "
     "names it, or choose another client authentication."
+)
+ACCOUNT_MATCH = [
+    (matching.OFF, "Off"),
+    (matching.REPORT, "Report: connect it, and say that it differs"),
+    (matching.ENFORCE, "Enforce: refuse another account"),
+]
+ACCOUNT_CLAIMS = [
+    (matching.VERIFIED_EMAIL, "email, if the provider has verified it"),
+    ("email", "email"),
+    ("preferred_username", "preferred_username"),
+    ("upn", "upn"),
+]
+NEEDS_ACCOUNT = (
+    "Nothing says whose account it is. Add the scope openid and the issuer, or the userinfo URL, or choose Off."
 )
 CODE = {"autocomplete": "off", "spellcheck": "false", "data-code": True}
 
@@ -99,6 +113,8 @@ class OAuthSettings(SettingsForm):
         "client_auth",
         "audience",
         "extra",
+        "account_match",
+        "account_claim",
         "deadline_seconds",
         "grace_seconds",
         "keep_alive_days",
@@ -174,6 +190,22 @@ class OAuthSettings(SettingsForm):
         widget=forms.TextInput(CODE),
     )
     extra = LinesField(label="Extra authorize parameters", help_text="One on each line, such as prompt = consent")
+    account_match = forms.ChoiceField(
+        label="Account must match the person",
+        choices=ACCOUNT_MATCH,
+        initial=matching.OFF,
+        required=False,
+        help_text="Whether the account that somebody connects has to be their own: the claim below is compared with "
+        "their e-mail address here.",
+    )
+    account_claim = forms.ChoiceField(
+        label="Compared claim",
+        choices=ACCOUNT_CLAIMS,
+        initial=matching.VERIFIED_EMAIL,
+        required=False,
+        help_text="Of the id token (scope openid, with an issuer) or of the userinfo URL. People can often choose an "
+        "unverified e-mail address or a user name themselves.",
+    )
     deadline_seconds = forms.IntegerField(
         label="Provider answers within",
         required=False,
@@ -217,6 +249,12 @@ class OAuthSettings(SettingsForm):
     def clean_pkce(self) -> str:
         return self.cleaned_data["pkce"] or "S256"
 
+    def clean_account_match(self) -> str:
+        return self.cleaned_data["account_match"] or matching.OFF
+
+    def clean_account_claim(self) -> str:
+        return self.cleaned_data["account_claim"] or matching.VERIFIED_EMAIL
+
     def clean_client_auth(self) -> str:
         return self.cleaned_data["client_auth"] or "basic"
 
@@ -228,6 +266,10 @@ class OAuthSettings(SettingsForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
+        rule = cleaned.get("account_match", matching.OFF)
+        has_id_token = "openid" in cleaned.get("scopes", ()) and cleaned.get("issuer")
+        if rule != matching.OFF and not has_id_token and not cleaned.get("userinfo_url"):
+            self.add_error("account_match", NEEDS_ACCOUNT)
         signs = cleaned.get("client_auth") == client_assertions.METHOD
         if signs and not cleaned.get("issuer") and "issuer" not in self.errors:
             self.add_error("issuer", NEEDS_ISSUER)

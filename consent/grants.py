@@ -1,7 +1,7 @@
 """What users gave: stored, used, revoked. How one is refreshed stands in `leases` and `refreshing`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -9,6 +9,7 @@ from django.utils import timezone
 from connections.methods.base import Caller, CredentialUnavailable
 from connections.models import Connection
 from consent import answering, events, leases, oauth2, records, refreshing, revocation, tokens
+from consent.identifying import Account
 from consent.models import ConsentRequest, Grant
 from consent.tokens import AccessToken, NeedsConsent, ends
 from portal.audit import changes, log
@@ -102,14 +103,15 @@ def _read_again(grant: Grant) -> None:
 # Beginnings and ends
 
 
-def store(request: ConsentRequest, new: oauth2.Tokens, account: str) -> Grant:
+def store(request: ConsentRequest, new: oauth2.Tokens, account: Account, notes: Sequence[str] = ()) -> Grant:
     """What the user just gave, in place of whatever was there; call it inside a transaction."""
     grant = Grant.objects.select_for_update().filter(
         connection=request.connection, agent=request.agent, user=request.user
     ).first() or Grant(connection=request.connection, agent=request.agent, user=request.user)
     grant.terms, grant.scopes_given = request.terms, list(request.asked.scopes)
     grant.state, grant.reason, grant.ended_at = Grant.State.ACTIVE, "", None
-    grant.given_at, grant.refreshed_at, grant.account = timezone.now(), None, account
+    grant.given_at, grant.refreshed_at, grant.account = timezone.now(), None, account.shown
+    grant.account_issuer, grant.account_subject, grant.account_notes = account.issuer, account.subject, list(notes)
     grant.refresh_error, grant.refresh_failures, grant.retry_at = "", 0, None
     grant.lease_by = grant.lease_until = grant.asked_at = grant.restored_at = None
     grant.refresh_token = ""

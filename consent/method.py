@@ -33,6 +33,7 @@ from consent import (
     flow,
     giving,
     grants,
+    matching,
     rollover,
     stepping_up,
 )
@@ -146,6 +147,7 @@ class OAuthIdentityPassthrough(AuthMethod):
             ("Scopes", " ".join(terms.scopes)),
             ("PKCE", terms.pkce),
             ("Resource", terms.resource),
+            ("Account must match the person", _rule(connection.settings)),
             ("Provider answers within", _seconds(connection.settings.get("deadline_seconds"))),
             ("Takes a used refresh token again for", _seconds(answering.grace_of(connection, terms))),
         ]
@@ -235,6 +237,14 @@ class OAuthIdentityPassthrough(AuthMethod):
         if not clients.is_complete(connection):
             raise CredentialUnavailable("oauth_not_finished")
         return flow.consent_of(flow.ask(connection, caller, reason, scopes=scopes), reason)
+
+
+def _rule(settings: Mapping[str, Any]) -> str:
+    rule, claim = (
+        settings.get("account_match") or matching.OFF,
+        settings.get("account_claim") or matching.VERIFIED_EMAIL,
+    )
+    return "" if rule == matching.OFF else f"{rule.capitalize()}, by {claim.replace('_', ' ')}"
 
 
 def _seconds(count: int | None) -> str:

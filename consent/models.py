@@ -104,6 +104,9 @@ class Grant(models.Model):
 
     From `refresh_due_at` on, a sweep looks whether it should be refreshed (null: it was not looked at yet); from
     `tell_at` on, its user is to be told that it ends or has ended, and `told_at` is when that was done.
+    `account` is the name of the account at the provider, for people; issuer and subject tell it from any other, and
+    `account_notes` are codes of what was to be said of it when it was connected.
+
     `asked_at`: when the first attempt to refresh began whose end nobody knows; null while there is none.
     `provider` is the origin that refreshes it, by which sweeps keep their pace. `restored_at`: it came from a backup,
     and a sweep tries once whether its refresh token still is the newest.
@@ -125,6 +128,9 @@ class Grant(models.Model):
     refresh_token = models.TextField(blank=True)
     scopes_given = models.JSONField(default=list)
     account = models.CharField(max_length=200, blank=True)
+    account_issuer = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    account_subject = models.CharField(max_length=255, blank=True, default="", db_default="")
+    account_notes = models.JSONField(default=list, db_default=[])
     given_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True)
     refreshed_at = models.DateTimeField(null=True)

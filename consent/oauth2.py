@@ -4,6 +4,7 @@ import base64
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from consent import client_assertions
@@ -59,8 +60,8 @@ def challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-def authorization_address(terms: Terms, state: str, verifier: str) -> str:
-    """Where the user's browser goes to sign in and agree (RFC 6749 4.1.1)."""
+def authorization_address(terms: Terms, state: str, verifier: str, nonce: str = "") -> str:
+    """Where the user's browser goes to sign in and agree (RFC 6749 4.1.1); `nonce` for an id token."""
     parameters = {
         # The form refuses names of our own; a row that was written past it changes nothing either.
         **{name: value for name, value in terms.extra.items() if name.lower() not in OWN_PARAMETERS},
@@ -68,6 +69,7 @@ def authorization_address(terms: Terms, state: str, verifier: str) -> str:
         "client_id": terms.client_id,
         "redirect_uri": terms.redirect_uri,
         "state": state,
+        "nonce": nonce,
         "scope": " ".join(terms.scopes),
         "resource": terms.resource,
         "audience": terms.audience,
@@ -109,14 +111,23 @@ def revoke(client: Client, token: Secret, hint: str) -> bool | None:
 
 def account_of(terms: Terms, access_token: Secret) -> str:
     """The name of the account at the provider, from its userinfo address; "" when it can't be told."""
+    return name_in(userinfo(terms, access_token))
+
+
+def userinfo(terms: Terms, access_token: Secret) -> dict[str, Any]:
+    """What the provider's userinfo address says of the account; {} when it can't be told."""
     if not terms.userinfo_url:
-        return ""
+        return {}
     headers = [("Authorization", f"Bearer {access_token.reveal()}"), ("Accept", "application/json")]
     try:
         answer = fetch("GET", terms.userinfo_url, headers=headers, limit=LARGEST_ANSWER, deadline=5.0)
     except OutboundError:
-        return ""
-    members = members_of(answer) if answer.status == 200 else {}
+        return {}
+    return members_of(answer) if answer.status == 200 else {}
+
+
+def name_in(members: dict[str, Any]) -> str:
+    """What people know the account by."""
     names = (members.get(name) for name in ("preferred_username", "login", "email", "name", "sub"))
     return next((name[:200] for name in names if isinstance(name, str) and name.isprintable() and name), "")
 

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from demo.provider.browser import Browser
 from demo.provider.endpoints import claims_of
+from demo.provider.id_tokens import IdTokens
 from demo.provider.machine import Machine
 from demo.provider.protocol import Protocol
 from demo.provider.records import Client, digest
@@ -48,6 +49,10 @@ class Provider:
 
     def application(self) -> Starlette:
         return Starlette(routes=self.routes())
+
+    @property
+    def id_tokens(self) -> IdTokens:
+        return self._protocol.id_tokens
 
     @property
     def refused_assertions(self) -> list[str]:

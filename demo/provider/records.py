@@ -78,6 +78,7 @@ class Code(AuthorizationCodeMixin):
     code_challenge_method: str | None
     expires_at: float
     used: bool = False
+    nonce: str = ""
 
     def get_redirect_uri(self) -> str:
         return self.redirect_uri

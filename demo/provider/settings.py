@@ -30,6 +30,8 @@ class Settings:
     refresh_needs: str = ""  # a scope without which there is no refresh token, as offline_access elsewhere
     scopes: dict[str, str] = field(default_factory=lambda: dict(SCOPES))
     accounts: dict[str, str] = field(default_factory=lambda: dict(ACCOUNTS))
+    # What is said of an account beside its name; with the scope openid in an id token too.
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)
     # Gives the JWKS at a client's jwks_uri; without it no client may authenticate by private_key_jwt.
     read_keys: Callable[[str], dict[str, Any]] | None = None
 
@@ -75,6 +77,10 @@ class Addresses:
         return f"{self.issuer}/userinfo"
 
     @property
+    def jwks(self) -> str:
+        return f"{self.issuer}/jwks.json"
+
+    @property
     def register(self) -> str:
         return f"{self.issuer}/register"
 
@@ -102,4 +108,5 @@ def metadata(at: Addresses, settings: Settings) -> dict[str, Any]:
         **({"token_endpoint_auth_signing_alg_values_supported": list(SIGNING)} if settings.read_keys else {}),
         "code_challenge_methods_supported": [] if settings.pkce == "unsupported" else ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        **({"jwks_uri": at.jwks} if "openid" in settings.scopes else {}),
     }

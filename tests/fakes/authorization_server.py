@@ -136,7 +136,7 @@ def authorization_server(*, path: str = "", **settings: Any) -> Iterator[FakePro
 
     path: of the issuer, "/tenant" for example. settings: as of `demo.provider.settings.Settings`:
     access_seconds, refresh_seconds, code_seconds, grace_seconds, rotates, pkce, asks_again, refresh_needs, scopes,
-    read_keys.
+    read_keys, claims (with the scope "openid" in `scopes`, id tokens are signed).
     """
     settings.setdefault("read_keys", _keys_at)
     sock = listening_socket()
