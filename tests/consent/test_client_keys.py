@@ -167,6 +167,26 @@ def test_the_fake_refuses_another_key(github, client, monkeypatch):
         tokens_of(client)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_provider_that_reads_the_key_url_learns_of_each_next_key(
+    live_server, settings, provider, project, release_bot, ben, ana, ahead
+):
+    """Registered with the address alone, over HTTP as in life."""
+    settings.PUBLIC_URL = live_server.url
+    octo = provider()
+    connection = signing_connection(octo, project, release_bot)
+    registered = octo.server.store.clients[connection.settings["client_id"]]
+    registered.jwks, registered.jwks_uri = None, client_keys.current(connection).url
+    assert registered.jwks_uri.startswith(live_server.url)
+    grant = give(connection, release_bot, ben)
+    for _ in range(2):
+        client_keys.roll_over(connection, ana)
+        expire(grant)
+        assert grants.fresh_token(again(grant))
+    assert len({claims_of(one)[0]["kid"] for one in assertions(octo)}) == 3
+    assert octo.server.refused_assertions == []
+
+
 # Keys
 
 
