@@ -57,7 +57,7 @@ class Provider:
     @property
     def refused_assertions(self) -> list[str]:
         """Of clients that sign who they are: what was wrong, oldest first."""
-        return self._protocol.assertions.refused
+        return list(self._protocol.assertions.refused)
 
     def verify(self, token: str) -> dict[str, Any] | None:
         """The claims (RFC 7662) of an access token that lives, else None."""

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 
 from connections.methods.base import Caller
 from connections.troubleshooting import Entry, entry
-from consent import flow, grants, stepping_up, telling
+from consent import flow, grants, matching, stepping_up, telling
 from consent.flow import FlowRefused
 from consent.models import ConsentRequest
 from consent.pages.frame import consent_page
@@ -88,6 +88,7 @@ def _ask(request: HttpRequest, asking: ConsentRequest) -> HttpResponse:
         "asking": asking,
         "terms": asking.asked,
         "scopes": scopes_of(asking.asked, _given(asking)),
+        "own_account": asking.connection.settings.get("account_match") == matching.ENFORCE,
         "asks_for_more": asking.reason == stepping_up.ASKS_FOR_MORE,
         "why": entry(asking.reason) if asking.reason and asking.reason != "disconnected_by_user" else None,
         "hindrance": _hindrance(asking),

@@ -1,6 +1,7 @@
 """Clients that sign who they are (RFC 7523, 2.2 and 3): the server reads their public keys and checks every claim."""
 
 import time
+from collections import deque
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -22,7 +23,7 @@ class Assertions:
         self._issuer = issuer
         self._settings = settings
         self._seen: dict[tuple[str, str], float] = {}
-        self.refused: list[str] = []
+        self.refused: deque[str] = deque(maxlen=100)
 
     def client(self, query_client, request: Incoming) -> Client | None:
         """The client that the assertion proves, for Authlib; None for one that doesn't, `refused` says why."""

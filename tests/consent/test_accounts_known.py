@@ -288,6 +288,8 @@ def test_enforced_another_account_is_refused_before_anything_is_stored_and_cance
     octo, project, release_bot, ben, browse
 ):
     connection = connection_to(octo, project, release_bot, account_match="enforce")
+    asking = flow.ask(connection, Caller(release_bot, ben))
+    assert f"With your own account, {ben.email}" in text_of(browse(ben).get(f"/consent/{asking.id}"))
     back = Flow(connection, release_bot, ben, "octo-chloe")
     refused(back, "account_differs")
     assert not Grant.objects.exists()
