@@ -63,6 +63,11 @@ class Account:
         return timing.known_end(self.grant) if self.ends_soon else grants.ends(self.grant)
 
     @property
+    def notes(self) -> list[Entry]:
+        """What was to be said of the account when it was connected."""
+        return [entry(code) for code in self.grant.account_notes] if self.grant.state != Grant.State.REVOKED else []
+
+    @property
     def ends_soon(self) -> bool:
         """Whether the person should renew it, lest the agent fail at one of its next calls."""
         return not self.needs_consent and timing.ends_soon(self.grant)

@@ -8,7 +8,9 @@ class ConsentConfig(AppConfig):
         from django.db.models.signals import pre_delete  # noqa: PLC0415
 
         from connections import troubleshooting  # noqa: PLC0415 -- needs the app registry
+        from connections.models import Connection  # noqa: PLC0415
         from consent import events  # noqa: F401, PLC0415 -- declares the log's tags
+        from consent.client_keys import before_their_connection_goes  # noqa: PLC0415
         from consent.endings import EndsConsents, before_its_row_goes  # noqa: PLC0415
         from consent.measures import of_cancellations, of_grants  # noqa: PLC0415
         from consent.models import SEALED, Grant  # noqa: PLC0415
@@ -24,3 +26,4 @@ class ConsentConfig(AppConfig):
         measures.register_due("cancellations", of_cancellations, "try_at")
         leaving.register(EndsConsents())
         pre_delete.connect(before_its_row_goes, sender=Grant)
+        pre_delete.connect(before_their_connection_goes, sender=Connection)

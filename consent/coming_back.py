@@ -6,15 +6,16 @@ an attack is seen by what it tried.
 
 import hmac
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
 
-from connections.methods.base import CredentialUnavailable
+from connections.methods.base import Caller, CredentialUnavailable
 from connections.models import Connection
-from consent import clients, events, grants, marking, oauth2, revocation, rollover
+from consent import clients, events, grants, identifying, marking, oauth2, revocation, rollover
 from consent.flow import FlowRefused, check_may_connect, decide, digest, note, refused
 from consent.managed import apps
 from consent.models import ConsentRequest, Grant
@@ -148,24 +149,42 @@ def _exchanged(request: ConsentRequest, code: str) -> Grant:
     except oauth2.TokenRefused as why:
         raise _ended_by_provider(request, _exchange_code(why)) from None
     marking.client_accepted(request.connection)
-    return _stored(request, client, tokens)
+    return _stored(request, client, tokens, verifier)
 
 
-def _stored(request: ConsentRequest, client: oauth2.Client, tokens: oauth2.Tokens) -> Grant:
-    account = oauth2.account_of(request.asked, tokens.access)
+def _stored(request: ConsentRequest, client: oauth2.Client, tokens: oauth2.Tokens, verifier: str) -> Grant:
     try:
+        account = identifying.learned(request.asked, tokens, verifier)
         with changes.announced():
             apps.hold(request.asked)
             _check_still_wanted(request)
-            grant = grants.store(request, tokens, account)
+            former = grants.of(request.connection, Caller(request.agent, request.user))
+            notes = identifying.notes_on(account, request.user, _settings_now(request), former)
+            grant = grants.store(request, tokens, account, notes)
             decide(request, State.GRANTED)
-            details = {"account": account, "scopes": " ".join(grant.scopes_given)}
-            note(events.GIVEN, request, log.Actor.of(request.user), Outcome.SUCCEEDED, "", details)
+            _note_given(request, grant)
+    except identifying.AccountRefused as why:
+        # Before anything is stored; what was given is taken back at the provider.
+        revocation.queue(request, tokens.refresh, tokens.access, client)
+        raise _ended_by_us(request, why.code) from None
     except FlowRefused as why:
         # Nothing that is not kept here stays usable at the provider, where it can be told.
         revocation.queue(request, tokens.refresh, tokens.access, client)
         raise refused(events.CALLBACK_REFUSED, request, request.user, why.code) from None
     return grant
+
+
+def _settings_now(request: ConsentRequest) -> dict[str, Any]:
+    """Whose account it must be is for the administrator to say, until the last moment."""
+    return Connection.objects.values_list("settings", flat=True).get(pk=request.connection_id)
+
+
+def _note_given(request: ConsentRequest, grant: Grant) -> None:
+    actor = log.Actor.of(request.user)
+    details = {"account": grant.account, "scopes": " ".join(grant.scopes_given)}
+    note(events.GIVEN, request, actor, Outcome.SUCCEEDED, "", details)
+    for code in grant.account_notes:
+        note(events.ACCOUNT_NOTED, request, actor, Outcome.SUCCEEDED, code, {"account": grant.account})
 
 
 def _check_still_wanted(request: ConsentRequest) -> None:

@@ -44,6 +44,18 @@ ERASED = Event("consent.erased", "Consents erased", "{who} erased what {on_behal
 RESTORED = Event(
     "consent.restored", "Restored from a backup", "After a restore {consents} consents are tried once each"
 )
+CLIENT_KEYS_MADE = Event(
+    "client_key.made", "Client keys made", "Keys were made with which {connection} signs who it is at its provider"
+)
+CLIENT_KEY_ROLLED = Event(
+    "client_key.rolled", "Client key rolled over", "{who} rolled over the client key of {connection}"
+)
+CLIENT_KEYS_ENDED = Event(
+    "client_key.ended", "Client keys ended", "{who} changed {connection}, and its client keys do not fit any more"
+)
+ACCOUNT_NOTED = Event(
+    "consent.account_noted", "Account noted", "The account that {who} connected to {connection} is not the one expected"
+)
 FORMER_SECRET = Event(
     "grant.former_secret",
     "Former client secret",

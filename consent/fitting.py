@@ -1,9 +1,12 @@
 """What a change of a connection ends: a token is only used as it was given (T01, T16)."""
 
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from connections.models import Connection
-from consent import events, revocation, tokens
+from consent import events, revocation, stepping_up, tokens
 from consent.models import ConsentRequest, Grant
 from consent.terms import Terms
 from portal.audit import log
@@ -57,8 +60,15 @@ def _end_links(connection: Connection, slug: str) -> None:
     """A link that shows something else than what is asked now would only be answered in vain."""
     waiting = ConsentRequest.objects.filter(connection=connection, state=ConsentRequest.State.WAITING)
     if connection.auth_method == slug:
-        waiting = waiting.exclude(terms=Terms.now(connection).stored())
+        now = Terms.now(connection).stored()
+        # Scopes that the endpoint named are the link's own.
+        with_more = Q(reason=stepping_up.ASKS_FOR_MORE, pk__in=_same_but_for_scopes(waiting, now))
+        waiting = waiting.exclude(Q(terms=now) | with_more)
     waiting.update(state=ConsentRequest.State.ENDED)
+
+
+def _same_but_for_scopes(rows: QuerySet[ConsentRequest], now: dict) -> list[UUID]:
+    return [row.pk for row in rows if row.terms | {"scopes": now["scopes"]} == now]
 
 
 def _log(grant: Grant, by: User) -> None:

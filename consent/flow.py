@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from connections.methods.base import Caller, Consent, CredentialUnavailable
 from connections.models import Connection
-from consent import clients, events, giving, oauth2
+from consent import clients, events, giving, id_tokens, oauth2, stepping_up
 from consent.models import Block, ConsentRequest
 from consent.terms import Terms
 from portal import vault
@@ -45,9 +45,18 @@ class FlowRefused(Exception):
 # The link
 
 
-def ask(connection: Connection, caller: Caller, reason: str = "", begun_by: str = "agent") -> ConsentRequest:
-    """The live request of this user, agent and connection, or a new one; never two at once."""
-    terms = Terms.now(connection).stored()
+def ask(
+    connection: Connection,
+    caller: Caller,
+    reason: str = "",
+    begun_by: str = "agent",
+    scopes: tuple[str, ...] | None = None,
+) -> ConsentRequest:
+    """The live request of this user, agent and connection, or a new one; never two at once.
+
+    `scopes`: where others are asked for than the connection's.
+    """
+    terms = Terms.now(connection).stored() | ({} if scopes is None else {"scopes": list(scopes)})
     live = _waiting(connection, caller)
     if live and live.is_live and live.terms == terms:
         return _begun_last_by(live, begun_by)
@@ -63,7 +72,8 @@ def ask(connection: Connection, caller: Caller, reason: str = "", begun_by: str 
                 begun_by=begun_by,
                 expires_at=timezone.now() + LINK_LIVES,
             )
-            note(events.ASKED, made, log.SYSTEM, Outcome.CONSENT_NEEDED, reason)
+            details = {"scopes": " ".join(scopes)} if scopes else None
+            note(events.ASKED, made, log.SYSTEM, Outcome.CONSENT_NEEDED, reason, details)
             return made
     except IntegrityError:
         # Another call of the same agent for the same user was a moment earlier.
@@ -100,6 +110,7 @@ def consent_of(request: ConsentRequest, reason: str = "") -> Consent:
         scopes=request.asked.scopes,
         expires_at=request.expires_at,
         reason=reason,
+        why_asked=reason if reason == stepping_up.ASKS_FOR_MORE else "consent_required",
     )
 
 
@@ -121,7 +132,8 @@ def find(request_id: UUID, user: User) -> ConsentRequest:
 
 def renew(request: ConsentRequest) -> ConsentRequest:
     """A new link after the old one has ended, for the same person."""
-    return ask(request.connection, Caller(request.agent, request.user), request.reason, request.begun_by)
+    scopes = request.asked.scopes if request.reason == stepping_up.ASKS_FOR_MORE else None
+    return ask(request.connection, Caller(request.agent, request.user), request.reason, request.begun_by, scopes)
 
 
 # To the provider
@@ -152,7 +164,8 @@ def begin(request: ConsentRequest) -> Departure:
     )
     if not begun:
         raise came_too_late(request)
-    return Departure(oauth2.authorization_address(request.asked, state, verifier), browser)
+    nonce = id_tokens.nonce_of(verifier) if id_tokens.is_asked_for(request.asked) else ""
+    return Departure(oauth2.authorization_address(request.asked, state, verifier, nonce), browser)
 
 
 def came_too_late(request: ConsentRequest) -> FlowRefused:

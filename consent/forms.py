@@ -9,6 +9,7 @@ from django import forms
 
 from connections.forms import reachable
 from connections.methods.base import SettingsForm
+from consent import answering, client_assertions, matching
 from consent.oauth2 import OWN_PARAMETERS
 from portal.outbound import policy
 from portal.outbound.errors import OutboundError
@@ -17,10 +18,29 @@ SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 CLIENT_AUTH = [
     ("basic", "In the header (client_secret_basic)"),
     ("post", "In the form (client_secret_post)"),
+    (client_assertions.METHOD, "By a signature (private_key_jwt)"),
     ("none", "None: a public client"),
 ]
 
 
+NEEDS_ISSUER = (
+    "A signature is good for one issuer only, so private_key_jwt needs it. Enter it exactly as the provider's metadata "
+    "names it, or choose another client authentication."
+)
+ACCOUNT_MATCH = [
+    (matching.OFF, "Off"),
+    (matching.REPORT, "Report: connect it, and say that it differs"),
+    (matching.ENFORCE, "Enforce: refuse another account"),
+]
+ACCOUNT_CLAIMS = [
+    (matching.VERIFIED_EMAIL, "email, if the provider has verified it"),
+    ("email", "email"),
+    ("preferred_username", "preferred_username"),
+    ("upn", "upn"),
+]
+NEEDS_ACCOUNT = (
+    "Nothing says whose account it is. Add the scope openid and the issuer, or the userinfo URL, or choose Off."
+)
 CODE = {"autocomplete": "off", "spellcheck": "false", "data-code": True}
 
 
@@ -86,7 +106,19 @@ class ScopesField(forms.CharField):
 class OAuthSettings(SettingsForm):
     """Cleaned, this is `Connection.settings`. What is under "More settings" stands in MORE."""
 
-    MORE = ("issuer", "revocation_url", "userinfo_url", "client_auth", "audience", "extra", "keep_alive_days")
+    MORE = (
+        "issuer",
+        "revocation_url",
+        "userinfo_url",
+        "client_auth",
+        "audience",
+        "extra",
+        "account_match",
+        "account_claim",
+        "deadline_seconds",
+        "grace_seconds",
+        "keep_alive_days",
+    )
 
     use_required_attribute = False
 
@@ -147,7 +179,8 @@ class OAuthSettings(SettingsForm):
         choices=CLIENT_AUTH,
         initial="basic",
         required=False,
-        help_text="How the client secret is sent. A public app has none.",
+        help_text="How the client secret is sent. With private_key_jwt there is none: the portal makes a key pair, and "
+        "you register its public half. A public app proves nothing.",
     )
     audience = forms.CharField(
         label="Audience",
@@ -157,6 +190,38 @@ class OAuthSettings(SettingsForm):
         widget=forms.TextInput(CODE),
     )
     extra = LinesField(label="Extra authorize parameters", help_text="One on each line, such as prompt = consent")
+    account_match = forms.ChoiceField(
+        label="Account must match the person",
+        choices=ACCOUNT_MATCH,
+        initial=matching.OFF,
+        required=False,
+        help_text="Whether the account that somebody connects has to be their own: the claim below is compared with "
+        "their e-mail address here.",
+    )
+    account_claim = forms.ChoiceField(
+        label="Compared claim",
+        choices=ACCOUNT_CLAIMS,
+        initial=matching.VERIFIED_EMAIL,
+        required=False,
+        help_text="Of the id token (scope openid, with an issuer) or of the userinfo URL. People can often choose an "
+        "unverified e-mail address or a user name themselves.",
+    )
+    deadline_seconds = forms.IntegerField(
+        label="Provider answers within",
+        required=False,
+        min_value=answering.SHORTEST_DEADLINE,
+        max_value=answering.LONGEST_DEADLINE,
+        help_text="In seconds, 10 when empty: how long it may take over a token. A slow one needs more; whoever calls "
+        "meanwhile waits.",
+    )
+    grace_seconds = forms.IntegerField(
+        label="Takes a used refresh token again for",
+        required=False,
+        min_value=0,
+        max_value=answering.LONGEST_GRACE,
+        help_text="In seconds. Then a renewal whose answer was lost is tried again within that time. 0: never; then it "
+        "is not, while the access works. Leave empty if you don't know.",
+    )
     keep_alive_days = forms.IntegerField(
         label="Keep unused access alive",
         required=False,
@@ -184,6 +249,12 @@ class OAuthSettings(SettingsForm):
     def clean_pkce(self) -> str:
         return self.cleaned_data["pkce"] or "S256"
 
+    def clean_account_match(self) -> str:
+        return self.cleaned_data["account_match"] or matching.OFF
+
+    def clean_account_claim(self) -> str:
+        return self.cleaned_data["account_claim"] or matching.VERIFIED_EMAIL
+
     def clean_client_auth(self) -> str:
         return self.cleaned_data["client_auth"] or "basic"
 
@@ -192,6 +263,17 @@ class OAuthSettings(SettingsForm):
         if issuer and urlsplit(issuer).scheme not in ("https", "http"):
             raise forms.ValidationError("An issuer is an address, such as https://login.example.com.")
         return issuer
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        rule = cleaned.get("account_match", matching.OFF)
+        has_id_token = "openid" in cleaned.get("scopes", ()) and cleaned.get("issuer")
+        if rule != matching.OFF and not has_id_token and not cleaned.get("userinfo_url"):
+            self.add_error("account_match", NEEDS_ACCOUNT)
+        signs = cleaned.get("client_auth") == client_assertions.METHOD
+        if signs and not cleaned.get("issuer") and "issuer" not in self.errors:
+            self.add_error("issuer", NEEDS_ISSUER)
+        return cleaned
 
     def clean_extra(self) -> dict[str, str]:
         _refuse_own(self.cleaned_data["extra"])

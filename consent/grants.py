@@ -1,14 +1,15 @@
 """What users gave: stored, used, revoked. How one is refreshed stands in `leases` and `refreshing`."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from connections.methods.base import Caller, CredentialUnavailable
 from connections.models import Connection
-from consent import events, leases, oauth2, records, refreshing, revocation, tokens
+from consent import answering, events, leases, oauth2, records, refreshing, revocation, tokens
+from consent.identifying import Account
 from consent.models import ConsentRequest, Grant
 from consent.tokens import AccessToken, NeedsConsent, ends
 from portal.audit import changes, log
@@ -19,8 +20,8 @@ __all__ = [
     "token_at_hand",
 ]  # fmt: skip
 
-# Longer than a lease, so that whoever waits for a process that died takes over from it.
-WAIT_SECONDS = 25.0
+# Beyond a lease, so that whoever waits for a process that died takes over from it.
+WAIT_SECONDS = 5.0
 LOOK_AGAIN = 0.05
 
 
@@ -57,7 +58,8 @@ def fresh_token(grant: Grant, beyond: int | None = None) -> AccessToken:
     Waits while another process talks to the provider, unless the old token still serves. Raises NeedsConsent, or
     CredentialUnavailable when an administrator or time must help.
     """
-    until = time.monotonic() + WAIT_SECONDS
+    lease = leases.length(answering.deadline_of(grant.connection))
+    until = time.monotonic() + lease.total_seconds() + WAIT_SECONDS
     while True:
         if token := _token_now(grant, beyond):
             return token
@@ -101,16 +103,17 @@ def _read_again(grant: Grant) -> None:
 # Beginnings and ends
 
 
-def store(request: ConsentRequest, new: oauth2.Tokens, account: str) -> Grant:
+def store(request: ConsentRequest, new: oauth2.Tokens, account: Account, notes: Sequence[str] = ()) -> Grant:
     """What the user just gave, in place of whatever was there; call it inside a transaction."""
     grant = Grant.objects.select_for_update().filter(
         connection=request.connection, agent=request.agent, user=request.user
     ).first() or Grant(connection=request.connection, agent=request.agent, user=request.user)
     grant.terms, grant.scopes_given = request.terms, list(request.asked.scopes)
     grant.state, grant.reason, grant.ended_at = Grant.State.ACTIVE, "", None
-    grant.given_at, grant.refreshed_at, grant.account = timezone.now(), None, account
+    grant.given_at, grant.refreshed_at, grant.account = timezone.now(), None, account.shown
+    grant.account_issuer, grant.account_subject, grant.account_notes = account.issuer, account.subject, list(notes)
     grant.refresh_error, grant.refresh_failures, grant.retry_at = "", 0, None
-    grant.lease_by = grant.lease_until = grant.restored_at = None
+    grant.lease_by = grant.lease_until = grant.asked_at = grant.restored_at = None
     grant.refresh_token = ""
     grant.refresh_token_ends_at = grant.tell_at = grant.told_at = None
     grant.generation += 1

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from django.utils import timezone
+
 from connections.agent_card import Card
 from connections.methods.base import (
     Acted,
@@ -21,7 +23,20 @@ from connections.methods.base import (
     Tab,
 )
 from connections.models import Connection
-from consent import clients, endings, fitting, flow, giving, grants, rollover
+from consent import (
+    answering,
+    client_assertions,
+    client_keys,
+    clients,
+    endings,
+    fitting,
+    flow,
+    giving,
+    grants,
+    matching,
+    rollover,
+    stepping_up,
+)
 from consent.discovery import finding, registering
 from consent.managed import choosing
 from consent.managed.choosing import PassthroughSettings
@@ -53,7 +68,7 @@ class OAuthIdentityPassthrough(AuthMethod):
     may_wait = True
     finds_settings = True
     keeps_former = True
-    actions = ("register-portal",)
+    actions = ("register-portal", "roll-client-key")
     may_lack = (
         "agent_blocked_by_user",
         "oauth_not_finished",
@@ -66,11 +81,13 @@ class OAuthIdentityPassthrough(AuthMethod):
         "refresh_uncertain",
     )
 
+    may_want = (stepping_up.ASKS_IN_VAIN,)
+
     def find(self, endpoint: str, card: Card | None, typed: Mapping[str, Any], choice: str) -> Found:
         return finding.find(endpoint, card, typed, choice)
 
     def act(self, action: str, connection: Connection, by: User) -> Acted:
-        return registering.register(connection, by)
+        return _rolled_over(connection, by) if action == "roll-client-key" else registering.register(connection, by)
 
     def secret_fields_with(self, settings: Mapping[str, Any]) -> Sequence[SecretField]:
         """None with a publisher's app, whose secret the portal's owner has entered."""
@@ -98,11 +115,27 @@ class OAuthIdentityPassthrough(AuthMethod):
         """The endpoint said 401: one refresh beyond the token that it refused, then the user must be asked."""
         return _credential(*self._asking(connection, caller, partial(grants.fresh_token, beyond=refused.generation)))
 
+    def refused_for_want(self, connection: Connection, caller: Caller, challenges: Sequence[str]) -> str:
+        """Scopes that the endpoint names are put to the user, beside what they gave before; a few times, no more."""
+        wanted = stepping_up.named(challenges)
+        if not wanted:
+            return ""
+        grant = self._grant(connection, caller)
+        scopes = stepping_up.to_ask(grant, wanted)
+        if not scopes:
+            return stepping_up.ASKS_IN_VAIN
+        raise ConsentRequired(self._asked(connection, caller, stepping_up.ASKS_FOR_MORE, scopes))
+
     def refused(self, status: int) -> str:
         return "user_token_refused" if status == 401 else "user_without_access"
 
     def waiting(self, connection: Connection, caller: Caller, task: str) -> Consent | None:
-        return self.consent_state(connection, caller)[1]
+        """Also, beside a consent that stands, for more of what the endpoint wants."""
+        _, consent = self.consent_state(connection, caller)
+        if consent or caller.user is None or not (grant := grants.of(connection, caller)):
+            return consent
+        more = stepping_up.live_of(grant)
+        return flow.consent_of(more, more.reason) if more else None
 
     def consent_state(self, connection: Connection, caller: Caller) -> tuple[str, Consent | None]:
         if caller.user is None:
@@ -134,6 +167,9 @@ class OAuthIdentityPassthrough(AuthMethod):
             ("Scopes", " ".join(terms.scopes)),
             ("PKCE", terms.pkce),
             ("Resource", terms.resource),
+            ("Account must match the person", _rule(connection.settings)),
+            ("Provider answers within", _seconds(connection.settings.get("deadline_seconds"))),
+            ("Takes a used refresh token again for", _seconds(answering.grace_of(connection, terms))),
         ]
         return [(label, value) for label, value in shown if value]
 
@@ -144,16 +180,26 @@ class OAuthIdentityPassthrough(AuthMethod):
         if connection.settings.get("publisher"):
             return []
         hint = "Add it to your app registration exactly as it is. It belongs to this connection only."
-        return [Elsewhere("Redirect URL", redirect_uri(connection.id), hint)]
+        shown = [Elsewhere("Redirect URL", redirect_uri(connection.id), hint)]
+        if connection.settings.get("client_auth") != client_assertions.METHOD:
+            return shown
+        hint = (
+            "Its public keys (JWKS), for your app registration. A provider that reads this address knows each next key."
+        )
+        return [*shown, Elsewhere("Key URL", client_keys.current(connection).url, hint)]
 
     def tabs(self, connection: Connection) -> list[Tab]:
         return [Tab("Consents", "connection-consents", giving.people_who_gave(connection), Permission.CONNECTION_WRITE)]
 
     def panel(self, connection: Connection) -> dict:
+        signs = connection.settings.get("client_auth") == client_assertions.METHOD
         return {
             "withdrawn": giving.withdrawn(connection),
             "hindrances": giving.hindrances(connection),
             "former_secret_used": rollover.last_used(connection),
+            "wanted": stepping_up.lately(connection),
+            "has_no_grace": answering.grace_of(connection, Terms.now(connection)) == 0,
+            "client_keys": client_keys.current(connection) if signs else None,
         }
 
     def consented(self, connection: Connection) -> tuple[int, int]:
@@ -163,10 +209,14 @@ class OAuthIdentityPassthrough(AuthMethod):
         return giving.state_of_grants(connection)
 
     def lost_by(self, connection: Connection) -> str:
-        return fitting.lost_by(connection, self.slug)
+        costs = [fitting.lost_by(connection, self.slug)]
+        if client_keys.would_end(connection, self.slug):
+            costs.append("ends the client keys, so that new ones have to be registered at the provider")
+        return " and ".join(filter(None, costs))
 
     def drop_lost(self, connection: Connection, by: User) -> None:
         fitting.end_what_no_longer_fits(connection, self.slug, by)
+        client_keys.end_what_no_longer_fits(connection, self.slug, by)
 
     def what_stops(self, connection: Connection) -> list[str]:
         return endings.sentences(Grant.objects.filter(connection=connection))
@@ -204,10 +254,37 @@ class OAuthIdentityPassthrough(AuthMethod):
         except grants.NeedsConsent as needs:
             raise ConsentRequired(self._asked(connection, caller, needs.reason)) from None
 
-    def _asked(self, connection: Connection, caller: Caller, reason: str) -> Consent:
+    def _asked(
+        self, connection: Connection, caller: Caller, reason: str, scopes: tuple[str, ...] | None = None
+    ) -> Consent:
         if code := clients.hindrance(connection):
             raise CredentialUnavailable(code)
-        return flow.consent_of(flow.ask(connection, caller, reason), reason)
+        return flow.consent_of(flow.ask(connection, caller, reason, scopes=scopes), reason)
+
+
+def _rule(settings: Mapping[str, Any]) -> str:
+    rule, claim = (
+        settings.get("account_match") or matching.OFF,
+        settings.get("account_claim") or matching.VERIFIED_EMAIL,
+    )
+    return "" if rule == matching.OFF else f"{rule.capitalize()}, by {claim.replace('_', ' ')}"
+
+
+def _seconds(count: int | None) -> str:
+    return "" if count is None else f"{count} second{'' if count == 1 else 's'}"
+
+
+def _rolled_over(connection: Connection, by: User) -> Acted:
+    if connection.settings.get("client_auth") != client_assertions.METHOD:
+        return Acted(False, "The saved client authentication has no keys. Choose private_key_jwt and update first.")
+    try:
+        client_keys.roll_over(connection, by)
+    except client_keys.TooSoon as soon:
+        at = timezone.localtime(soon.at).strftime("%H:%M")
+        return Acted(
+            False, f"The next key was made a short time ago, and the provider may not know it yet. Try at {at}."
+        )
+    return Acted(True, "The next key signs from now on. The last one stays published for a while.")
 
 
 def _credential(grant: Grant, token: grants.AccessToken) -> Credential:

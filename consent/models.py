@@ -1,7 +1,7 @@
 """The link that asks a user (ConsentRequest), what the user gave (Grant), agents whom a user refuses (Block).
 
-How fast sweeps may ask a provider (Pace), what providers are still to be told (Cancellation), and the apps that the
-portal's owner registered at publishers (PublisherApp).
+How fast sweeps may ask a provider (Pace), what providers are still to be told (Cancellation), the apps that the
+portal's owner registered at publishers (PublisherApp), and the keys with which connections sign (ClientKey).
 """
 
 import uuid
@@ -105,6 +105,10 @@ class Grant(models.Model):
 
     From `refresh_due_at` on, a sweep looks whether it should be refreshed (null: it was not looked at yet); from
     `tell_at` on, its user is to be told that it ends or has ended, and `told_at` is when that was done.
+    `account` is the name of the account at the provider, for people; issuer and subject tell it from any other, and
+    `account_notes` are codes of what was to be said of it when it was connected.
+
+    `asked_at`: when the first attempt to refresh began whose end nobody knows; null while there is none.
     `provider` is the origin that refreshes it, by which sweeps keep their pace. `restored_at`: it came from a backup,
     and a sweep tries once whether its refresh token still is the newest.
     """
@@ -125,6 +129,9 @@ class Grant(models.Model):
     refresh_token = models.TextField(blank=True)
     scopes_given = models.JSONField(default=list)
     account = models.CharField(max_length=200, blank=True)
+    account_issuer = models.CharField(max_length=2000, blank=True, default="", db_default="")
+    account_subject = models.CharField(max_length=255, blank=True, default="", db_default="")
+    account_notes = models.JSONField(default=list, db_default=[])
     given_at = models.DateTimeField(default=timezone.now)
     expires_at = models.DateTimeField(null=True)
     refreshed_at = models.DateTimeField(null=True)
@@ -134,6 +141,7 @@ class Grant(models.Model):
     generation = models.BigIntegerField(default=0)
     lease_by = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     refresh_token_ends_at = models.DateTimeField(null=True)
     refresh_due_at = models.DateTimeField(null=True)
@@ -308,6 +316,46 @@ class PublisherApp(models.Model):
         )
 
 
+class ClientKey(models.Model):
+    """A key that signs who a connection is. Waiting until `signs_from`, signing until `ended_at`, then only published.
+
+    `key_set` is what the published address names; `addresses` are those that the private half is sealed to. `private`
+    is "" once nothing is signed with it any more, and `connection` null once that was deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.ForeignKey(Connection, models.SET_NULL, null=True, related_name="client_keys")
+    key_set = models.UUIDField(db_index=True)
+    addresses = models.JSONField()
+    public = models.JSONField()
+    private = models.TextField(blank=True)
+    made_at = models.DateTimeField(default=timezone.now)
+    signs_from = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key_set"], condition=Q(ended_at=None, signs_from__isnull=False), name="one_client_key_signs"
+            ),
+            models.UniqueConstraint(fields=["key_set"], condition=Q(signs_from=None), name="one_client_key_waits"),
+        ]
+
+    @property
+    def kid(self) -> str:
+        return self.public["kid"]
+
+    def binding(self) -> vault.Binding:
+        return vault.Binding(
+            table="consent.clientkey",
+            row=self.id,
+            field="private",
+            name=self.kid,
+            project=self.connection.project_id,
+            addresses=tuple(self.addresses),
+        )
+
+
 # What a reseal goes through.
 SEALED = (
     Sealed("consent.publisherapp", PublisherApp, "client_secret", lambda row: row.binding("client_secret")),
@@ -318,6 +366,7 @@ SEALED = (
     Sealed("consent.cancellation", Cancellation, "refresh_token", lambda row: row.binding("refresh_token")),
     Sealed("consent.cancellation", Cancellation, "access_token", lambda row: row.binding("access_token")),
     Sealed("consent.cancellation", Cancellation, "client_secret", lambda row: row.binding("client_secret")),
+    Sealed("consent.clientkey", ClientKey, "private", lambda row: row.binding(), ("connection",)),
 )
 
 

@@ -10,8 +10,10 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from consent import client_assertions
 from consent.terms import Terms
 from consent.token_answers import (
     ClientRefused,
@@ -47,10 +49,14 @@ BODIES = {"form": ("application/x-www-form-urlencoded", urlencode), "json": ("ap
 
 @dataclass(frozen=True)
 class Client:
-    """Our side at the provider: the terms, and the client secret where there is one."""
+    """Our side at the provider: the terms, and the client secret or the private key where there is one.
+
+    `deadline`: seconds for an answer of the token endpoint, None for the usual ones.
+    """
 
     terms: Terms
     secret: Secret | None
+    deadline: float | None = None
 
 
 def new_verifier() -> str:
@@ -63,13 +69,14 @@ def challenge_of(verifier: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
-def authorization_address(terms: Terms, state: str, verifier: str) -> str:
-    """Where the user's browser goes to sign in and agree (RFC 6749 4.1.1)."""
+def authorization_address(terms: Terms, state: str, verifier: str, nonce: str = "") -> str:
+    """Where the user's browser goes to sign in and agree (RFC 6749 4.1.1); `nonce` for an id token."""
     parameters = {
         "response_type": "code",
         "client_id": terms.client_id,
         "redirect_uri": terms.redirect_uri,
         "state": state,
+        "nonce": nonce,
         terms.wire.scope_parameter: terms.wire.scope_separator.join(terms.scopes),
         **_for_whom(terms),
     }
@@ -103,14 +110,23 @@ def refresh(client: Client, refresh_token: Secret) -> Tokens:
 
 def account_of(terms: Terms, access_token: Secret) -> str:
     """The name of the account at the provider, from its userinfo address; "" when it can't be told."""
+    return name_in(userinfo(terms, access_token))
+
+
+def userinfo(terms: Terms, access_token: Secret) -> dict[str, Any]:
+    """What the provider's userinfo address says of the account; {} when it can't be told."""
     if not terms.userinfo_url:
-        return ""
+        return {}
     headers = [("Authorization", f"Bearer {access_token.reveal()}"), ("Accept", "application/json")]
     try:
         answer = fetch("GET", terms.userinfo_url, headers=headers, limit=LARGEST_ANSWER, deadline=5.0)
     except OutboundError:
-        return ""
-    members = members_of(answer) if answer.status == 200 else {}
+        return {}
+    return members_of(answer) if answer.status == 200 else {}
+
+
+def name_in(members: dict[str, Any]) -> str:
+    """What people know the account by."""
     names = (members.get(name) for name in NAMES)
     return next((name[:200] for name in names if isinstance(name, str) and name.isprintable() and name), "")
 
@@ -122,14 +138,20 @@ def _for_whom(terms: Terms) -> dict[str, str]:
 def _tokens(client: Client, url: str, form: dict[str, str], path: tuple[str, ...]) -> Tokens:
     wire = client.terms.wire
     try:
-        answer = post(client, url, form, body=wire.body, more=wire.token_headers)
+        answer = post(client, url, form, body=wire.body, more=wire.token_headers, deadline=client.deadline)
     except OutboundError as error:
         raise (Uncertain() if error.sent else ProviderBusy()) from None
     return read(answer, wire, path)
 
 
 def post(
-    client: Client, url: str, form: dict[str, str], *, body: str = "form", more: Mapping[str, str] | None = None
+    client: Client,
+    url: str,
+    form: dict[str, str],
+    *,
+    body: str = "form",
+    more: Mapping[str, str] | None = None,
+    deadline: float | None = None,
 ) -> Answer:
     """As our app registration, which is proved as the terms say. Raises OutboundError."""
     kind, written = BODIES[body]
@@ -140,7 +162,10 @@ def post(
         form = form | {"client_id": client.terms.client_id}
         if client.terms.client_auth == "post" and client.secret:
             form["client_secret"] = client.secret.reveal()
-    return fetch("POST", url, headers=headers, data=written(form).encode(), limit=LARGEST_ANSWER, deadline=DEADLINE)
+        elif client.terms.client_auth == client_assertions.METHOD and client.secret:
+            form |= client_assertions.parameters(client.terms.client_id, client.terms.issuer, client.secret)
+    data, seconds = written(form).encode(), deadline or DEADLINE
+    return fetch("POST", url, headers=headers, data=data, limit=LARGEST_ANSWER, deadline=seconds)
 
 
 def basic(client: Client) -> str:

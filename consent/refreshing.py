@@ -1,6 +1,7 @@
 """One refresh, by whoever holds the lease: what is asked of the provider, and what each of its answers means."""
 
 import time
+from dataclasses import replace
 from functools import partial
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -9,7 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from connections.methods.base import CredentialUnavailable
-from consent import clients, events, leases, marking, oauth2, pace, records, revocation, rollover, tokens
+from consent import answering, clients, events, leases, marking, oauth2, pace, records, revocation, rollover, tokens
 from consent.leases import Lease
 from consent.models import Grant
 from consent.tokens import AccessToken, NeedsConsent
@@ -31,6 +32,8 @@ def refreshed(grant: Grant, lease: Lease, beyond: int | None) -> AccessToken | N
         return _ended(grant, lease, "access_token_refused" if tokens.lives(grant) else "access_token_ended")
     try:
         client, token = clients.of(grant.connection, grant.asked), tokens.opened(grant, "refresh_token")
+        # As the lease was taken for, whatever the connection says by now.
+        client = replace(client, deadline=lease.deadline)
     except CredentialUnavailable as unavailable:
         return _put_off(grant, lease, beyond, unavailable.code, CLIENT_RETRY)
     except NeedsConsent:
@@ -53,8 +56,13 @@ def _answered(grant, lease, beyond, client, token) -> AccessToken | None:
     except oauth2.TokenRefused as refused:
         if isinstance(refused, oauth2.ProviderBusy | oauth2.Uncertain):
             pace.pause(grant.provider, refused.retry_after)
-        return _put_off(grant, lease, beyond, refused.code, refused.retry_after)
+        return _put_off(grant, lease, beyond, refused.code, _pause_after(grant, refused))
     return _kept(grant, lease, client, new)
+
+
+def _pause_after(grant: Grant, refused: oauth2.TokenRefused) -> int:
+    uncertain = isinstance(refused, oauth2.Uncertain)
+    return answering.pause(grant, refused.retry_after) if uncertain else refused.retry_after
 
 
 def _ask(token: vault.Secret, client: oauth2.Client) -> oauth2.Tokens:
@@ -125,7 +133,7 @@ def _committed(grant: Grant, lease: Lease, new: oauth2.Tokens) -> bool:
 def _update(grant: Grant, lease: Lease, new: oauth2.Tokens) -> int:
     columns = tokens.sealed(grant, new) | {"refreshed_at": Now(), "generation": F("generation") + 1}
     settled = {"refresh_error": "", "refresh_failures": 0, "retry_at": None, "lease_by": None, "lease_until": None}
-    settled["restored_at"] = None
+    settled |= {"restored_at": None, "asked_at": None}
     return leases.held(grant, lease).update(**columns, **settled)
 
 

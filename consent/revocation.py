@@ -34,17 +34,17 @@ def queue(given: Grant | ConsentRequest, refresh: Token, access: Token, client: 
 
     if not is_told(given) or not (refresh or access):
         return False
+    client = client or _client(given)
     row = Cancellation(
         connection_id=given.connection_id,
         agent_id=given.agent_id,
         user_id=given.user_id,
         account=getattr(given, "account", ""),
         about=_about(given),
-        terms=given.terms,
+        terms=client.terms.stored(),
         provider=origin_of(given.asked.revocation_url),
     )
-    secret = (client or _client(given)).secret
-    for field, value in (("refresh_token", refresh), ("access_token", access), ("client_secret", secret)):
+    for field, value in (("refresh_token", refresh), ("access_token", access), ("client_secret", client.secret)):
         if value is not None:
             setattr(row, field, vault.seal(value.reveal(), row.binding(field)))
     row.save(force_insert=True)

@@ -19,7 +19,7 @@ from consent.tokens import NeedsConsent
 from portal.audit.models import LastUse
 from portal.hands import Hands
 
-# Shorter than a task may take, by what the last answers may need (settings.CELERY_TASK_SOFT_TIME_LIMIT).
+# Shorter than its task may take, by what the last answers may need (`consent.tasks`).
 WORK_SECONDS = 20.0
 PAUSE = 0.1
 

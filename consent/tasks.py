@@ -2,11 +2,14 @@
 
 from celery import shared_task
 
-from consent import announcing, cancelling, sweeping
+from consent import announcing, answering, cancelling, client_keys, sweeping
 from consent.managed import listing
 
+# A sweep hands out work for so long, and the last of it may wait for the slowest provider and for the database.
+_SOFT_LIMIT = sweeping.WORK_SECONDS + answering.LONGEST_DEADLINE + 35
 
-@shared_task
+
+@shared_task(soft_time_limit=_SOFT_LIMIT, time_limit=_SOFT_LIMIT + 15)
 def refresh_due() -> int:
     """Grants whose access ends soon are refreshed, as a call would do it."""
     return sweeping.sweep()
@@ -27,7 +30,7 @@ def revoke_due() -> int:
 @shared_task
 def revoke_tidying() -> int:
     """What was settled long ago is forgotten."""
-    return cancelling.tidy()
+    return cancelling.tidy() + client_keys.tidy()
 
 
 @shared_task

@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from connections.models import Health
-from consent import clients, marking, oauth2
+from consent import answering, clients, marking, oauth2
 from consent.models import Grant
 
 # Before the end of an access token, and at most so much of its life.
@@ -79,11 +79,13 @@ def postponed(grant: Grant, used_at: datetime | None) -> datetime | None:
     now = timezone.now()
     if not _is_of_use(grant):
         return now + LOOK_AGAIN
-    if not grant.refresh_token or grant.refresh_error == oauth2.Uncertain.code:
+    if not grant.refresh_token or (answering.is_open(grant) and not answering.may_ask_again(grant)):
         # Nothing to ask with; or it may have been used up already, and a second use can end the whole grant.
         return _unless_past(grant.expires_at or now + LOOK_AGAIN, now)
     if refused_at := _client_refused_at(grant.connection):
         return _unless_past(refused_at + CLIENT_RETRY * random.uniform(1, 1.2), now)  # noqa: S311 -- no secret
+    if answering.is_open(grant) and answering.grace_runs(grant):
+        return None
     if grant.restored_at:
         # From a backup: one try says whether it still stands, be it used or not.
         return None

@@ -80,6 +80,8 @@ class Tokens:
     expires_in: int | None
     scopes: tuple[str, ...] | None
     refresh_expires_in: int | None = None
+    # As it came, not verified yet.
+    id_token: Secret | None = None
 
 
 def read(answer: Answer, wire: Wire, path: tuple[str, ...] = ()) -> Tokens:
@@ -173,6 +175,7 @@ def _strict(members: dict[str, Any], wire: Wire, path: tuple[str, ...]) -> Token
             expires_in=_lifetime(members.get("expires_in"), wire.expires_default),
             scopes=_scopes(members.get("scope")),
             refresh_expires_in=_refresh_lifetime(members),
+            id_token=_id_token(members.get("id_token")),
         )
     except ValueError:
         return None
@@ -205,6 +208,13 @@ def _token(value: Any) -> Secret:
     if not all(0x21 <= ord(letter) <= 0x7E for letter in value):
         raise ValueError("token")
     return Secret(value)
+
+
+def _id_token(value: Any) -> Secret | None:
+    """What can be none stays one that does not verify: a refresh, which needs none, is not spoilt by it."""
+    if value in (None, ""):
+        return None
+    return Secret(value if isinstance(value, str) and len(value) <= LONGEST_TOKEN and value.isascii() else "unreadable")
 
 
 def _lifetime(value: Any, unsaid: int | None) -> int | None:

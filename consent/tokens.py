@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from connections.methods.base import CredentialUnavailable
-from consent import oauth2, timing
+from consent import answering, oauth2, timing
 from consent.models import Grant
 from portal import vault
 
@@ -93,9 +93,14 @@ def is_due(grant: Grant, beyond: int | None) -> bool:
     """Whether new tokens must be asked for; `beyond` is a generation that the endpoint has refused."""
     if beyond is not None and grant.generation <= beyond:
         return True
-    if not grant.refresh_token or grant.refresh_error == oauth2.Uncertain.code:
-        # Nothing to ask with; or it may have been used up already, and a second use can end the whole grant.
+    if not grant.refresh_token:
         return not lives(grant)
+    if answering.is_open(grant):
+        if not answering.may_ask_again(grant):
+            return not lives(grant)
+        if grant.refresh_error == oauth2.Uncertain.code:
+            # The grace runs.
+            return True
     if grant.expires_at is None:
         return (grant.refreshed_at or grant.given_at) + timing.UNKNOWN_LIFE < timezone.now()
     return grant.expires_at - MARGIN < timezone.now()

@@ -115,6 +115,13 @@ _USER = rows(
         "To be sure, disconnect the agent.",
     ),
     (
+        "more_access_wanted",
+        "The endpoint asks for more than was allowed",
+        "It let the call in, and refused it for want of a scope that the user has not given. What they gave before "
+        "stays, and calls that it suffices for go on.",
+        "Open the consent link, look at what is new, and allow it if you expect it. If not, decline.",
+    ),
+    (
         "agent_blocked_by_user",
         "The user has blocked the agent",
         "They said that they did not ask for what it wanted. It gets neither a link nor an answer for them.",
@@ -125,6 +132,20 @@ _USER = rows(
         "You did not allow it at the provider",
         "The provider says that access was denied. Nothing was shared.",
         "If you want the agent to act for you, try again and allow it there.",
+    ),
+    (
+        "account_differs",
+        "The account is not your own",
+        "The provider names another e-mail address than the one you sign in with here, and this connection is for "
+        "people's own accounts.",
+        "Sign out at the provider, and sign in there with your own account.",
+    ),
+    (
+        "account_changed",
+        "Another account than before",
+        "The account at the provider is not the one that was connected until now.",
+        "If you meant to change it, disconnect the agent in My consents first, and connect the other account then. If "
+        "not, sign in at the provider with the account that you used before.",
     ),
     (
         "code_refused",
@@ -196,6 +217,15 @@ _ADMINISTRATOR = rows(
         "Compare scopes, resource and provider of the connection with the endpoint's documentation.",
     ),
     (
+        "more_access_refused",
+        "The endpoint asks again for what the user was asked for",
+        "It refuses the call for want of a scope that the provider did not give, that the user declined, or that they "
+        "have given already; or it has named too many. A person is asked three times for the same scopes, and ten "
+        "times in all, within a week.",
+        "Compare the connection's scopes with the endpoint's documentation, and with what the app registration may "
+        "ask for.",
+    ),
+    (
         "oauth_client_refused",
         "The provider refused the app registration",
         "The client ID or client secret is wrong, has expired, or is sent in another way than the provider expects. "
@@ -220,6 +250,29 @@ _ADMINISTRATOR = rows(
         "The answer came from another provider than expected",
         "The connection names an issuer, and the answer names another one or none. Nothing was shared.",
         "Compare the issuer of the connection with the provider's documentation. If it is right, don't use the "
+        "connection and tell the owner of this portal.",
+    ),
+    (
+        "account_unproven",
+        "The provider does not say whose account it is",
+        "The connection compares a claim with people's e-mail addresses, and the provider gave none, or has not "
+        "verified the address.",
+        "Compare scopes, issuer, userinfo URL and the compared claim of the connection with the provider's "
+        "documentation; many give an address only for the scope email.",
+    ),
+    (
+        "id_token_refused",
+        "What the provider says about the account could not be verified",
+        "Its id token is not signed with a key of the connection's issuer, is for another app or another sign-in, or "
+        "has expired. Nothing was shared.",
+        "Compare issuer and client ID of the connection with the provider's documentation, and the portal's clock. If "
+        "they are right, don't use the connection and tell the owner of this portal.",
+    ),
+    (
+        "account_swapped",
+        "The provider names two accounts for one sign-in",
+        "Its id token and its userinfo address name different accounts. Nothing was shared.",
+        "Compare the userinfo URL of the connection with the issuer. If they belong together, don't use the "
         "connection and tell the owner of this portal.",
     ),
     (

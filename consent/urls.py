@@ -3,7 +3,7 @@
 from django.urls import path
 
 from consent.managed import pages as managed
-from consent.pages import answer, asking, connection, mine, outcome, personal
+from consent.pages import answer, asking, connection, keys, mine, outcome, personal
 
 _ONE = "consent/<uuid:asking>"
 _APPS = "portal/publishers/"
@@ -12,6 +12,7 @@ _TAB = "projects/<str:project>/tools/<str:connection>/consents/"
 urlpatterns = [
     path("consent/callback/<uuid:connection_id>", answer.callback, name="consent-callback"),
     path("consent/callback/p/<slug:publisher>", answer.callback_of_publisher, name="consent-callback-publisher"),
+    path("consent/keys/<uuid:key_set>/jwks.json", keys.jwks, name="client-keys"),
     path(_ONE, asking.consent, name="consent"),
     path(f"{_ONE}/", asking.consent, name="consent-with-slash"),
     path(f"{_ONE}/done", outcome.done, name="consent-done"),

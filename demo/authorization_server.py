@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from demo.provider.browser import Browser
 from demo.provider.endpoints import claims_of
+from demo.provider.id_tokens import IdTokens
 from demo.provider.machine import Machine
 from demo.provider.protocol import Protocol
 from demo.provider.records import Client, digest
@@ -49,6 +50,15 @@ class Provider:
     def application(self) -> Starlette:
         return Starlette(routes=self.routes())
 
+    @property
+    def id_tokens(self) -> IdTokens:
+        return self._protocol.id_tokens
+
+    @property
+    def refused_assertions(self) -> list[str]:
+        """Of clients that sign who they are: what was wrong, oldest first."""
+        return list(self._protocol.assertions.refused)
+
     def verify(self, token: str) -> dict[str, Any] | None:
         """The claims (RFC 7662) of an access token that lives, else None."""
         found = self.store.access_token(token)
@@ -65,13 +75,19 @@ class Provider:
         client_secret: str = "",
         scope: str = "",
         may_introspect: bool = False,
+        jwks_uri: str = "",
+        jwks: dict | None = None,
     ) -> Registration:
         """Make a client in process; what is empty is made up. Over HTTP the same is POST <issuer>/register."""
         identifier = client_id or f"octo_client_{secrets.token_hex(8)}"
-        secret = "" if auth_method == "none" else client_secret or f"octo_secret_{secrets.token_urlsafe(32)}"
+        secret = (
+            ""
+            if auth_method in ("none", "private_key_jwt")
+            else client_secret or f"octo_secret_{secrets.token_urlsafe(32)}"
+        )
         allowed = scope or " ".join(self.settings.scopes)
         hashed = digest(secret) if secret else ""
         self.store.add_client(
-            Client(identifier, hashed, auth_method, list(redirect_uris), name, allowed, may_introspect)
+            Client(identifier, hashed, auth_method, list(redirect_uris), name, allowed, may_introspect, jwks_uri, jwks)
         )
         return Registration(identifier, secret)

@@ -5,12 +5,13 @@ Whoever adds a route with a new parameter adds it to `named_in_addresses`; the t
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID, uuid4
 
 from django.urls import URLPattern, get_resolver, reverse
 from django.utils import timezone
 
 from connections.models import Connection
-from consent.models import Block, ConsentRequest, Grant, PublisherApp
+from consent.models import Block, ClientKey, ConsentRequest, Grant, PublisherApp
 from portal.agents.models import Agent
 from portal.audit import events, log
 from portal.audit.models import LogRow
@@ -39,6 +40,7 @@ class World:
     grant: Grant
     asking: ConsentRequest
     block: Block
+    key_set: UUID
     identity: Identity
     on_portal: dict[str, object]
 
@@ -58,6 +60,7 @@ class World:
             "agent_id": self.agent.id,
             "grant": self.grant.id,
             "asking": self.asking.id,
+            "key_set": self.key_set,
             "block": self.block.id,
             "identity": self.identity.id,
             "publisher": "github",
@@ -106,14 +109,15 @@ def make(name: str, mark: str = "") -> World:
     )
 
 
-def _consented(connection: Connection, agent: Agent, person: User) -> tuple[Grant, ConsentRequest, Block]:
+def _consented(connection: Connection, agent: Agent, person: User) -> tuple[Grant, ConsentRequest, Block, UUID]:
     terms = {name: f"https://{name}.contoso.example" for name in ("authorization_url", "token_url", "refresh_url")}
     terms |= {"client_id": "c", "redirect_uri": "r", "endpoints": [connection.endpoint], "scopes": []}
     who = {"connection": connection, "agent": agent, "user": person}
     soon = timezone.now() + timedelta(hours=1)
     grant = Grant.objects.create(**who, terms=terms, account=f"octocat of {person.name}")
     asking = ConsentRequest.objects.create(**who, terms=terms, expires_at=soon)
-    return grant, asking, Block.objects.create(agent=agent, user=person)
+    key = ClientKey.objects.create(connection=connection, key_set=uuid4(), addresses=[], public={"kid": "k"})
+    return grant, asking, Block.objects.create(agent=agent, user=person), key.key_set
 
 
 def _on_portal(name: str, owner: User) -> dict[str, object]:

@@ -22,6 +22,7 @@ from connections.methods.base import Caller, Consent, ConsentRequired, Credentia
 from connections.models import CARD_PATH, Connection
 from portal.agents.models import AgentKey
 from portal.audit.events import Outcome
+from portal.outbound.client import Answer
 from portal.outbound.errors import OutboundError
 
 if TYPE_CHECKING:
@@ -176,12 +177,25 @@ class Call:
                     self._gateway.fresh.forget(_kept(admitted))
                 self._gateway.streams.carries_credential(True)
                 if renewed is None:
+                    await self._check_wants(admitted, answer)
                     return await forwarding.pass_back(answer, credential)
             self._journal.renewed = renewed.described
             async with forwarding.open(renewed) as answer:
+                await self._check_wants(admitted, answer)
                 return await forwarding.pass_back(answer, renewed, credential)
         except OutboundError as error:
             raise Refused(OUTBOUND.get(error.code, error.code)) from None
+
+    async def _check_wants(self, admitted: Admitted, answer: Answer) -> None:
+        """Whether an endpoint that lets the caller in, but not so far, wants what a user may still allow."""
+        if answer.status != 403:
+            return
+        self._journal.status = answer.status
+        values = [value.decode("latin-1") for name, value in answer.raw_headers if name.lower() == b"www-authenticate"]
+        method = method_of(admitted.connection)
+        code = await self._in_thread(method.refused_for_want, admitted.connection, admitted.caller, values)
+        if code:
+            raise RefusedByEndpoint(code, status=answer.status)
 
     async def _renewed(self, admitted: Admitted, refused: Credential) -> Credential | None:
         self._gateway.streams.carries_credential(False)
@@ -233,7 +247,7 @@ class Call:
         task, context = await self._gateway.threads.run(_waiting_ids, admitted)
         form = admitted.connection.consent_answer
         await self._answer(waiting.result(asked.spelling, task, context, consent, form))
-        self._journal.ended(Outcome.CONSENT_NEEDED, "consent_required")
+        self._journal.ended(Outcome.CONSENT_NEEDED, consent.why_asked)
 
     async def _answer_for_own_task(self, admitted: Admitted) -> None:
         """GetTask and SubscribeToTask on a task that the gateway made, answered from the portal."""

@@ -16,7 +16,8 @@ IN_ITS_OWN_WORDS = {"endpoint_error"}
 
 def refusal_of(code: str) -> Refused | None:
     """How the gateway answers with it; None for the codes that stand on pages only."""
-    if code in {method.refused(status) for method in methods() for status in (401, 403)}:
+    wanted = {code for method in methods() for code in method.may_want}
+    if code in wanted.union(method.refused(status) for method in methods() for status in (401, 403)):
         return RefusedByEndpoint(code)
     identities = {entry.code for entry in identity_troubleshooting.ENTRIES}
     if code in identities.union(*(method.may_lack for method in methods())):

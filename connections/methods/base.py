@@ -78,6 +78,8 @@ class Consent:
     scopes: tuple[str, ...]
     expires_at: Any
     reason: str = ""
+    # The code that the log has for the call.
+    why_asked: str = "consent_required"
 
 
 class ConsentRequired(Exception):
@@ -194,6 +196,8 @@ class AuthMethod:
 
     # Codes of the method's own with which `credential` and `renew` may say that there is none; for the docs.
     may_lack: ClassVar[Sequence[str]] = ()
+    # Codes with which `refused_for_want` may say why a call was refused; for the docs.
+    may_want: ClassVar[Sequence[str]] = ()
 
     def secret_fields_with(self, settings: Mapping[str, Any]) -> Sequence[SecretField]:
         """Which of `secret_fields` these settings ask for: as they are stored, or as they stand in the form."""
@@ -243,6 +247,14 @@ class AuthMethod:
     def renew(self, connection: "Connection", caller: Caller, refused: Credential) -> Credential | None:
         """A better credential after the endpoint answered 401, or None where there is none."""
         return None
+
+    def refused_for_want(self, connection: "Connection", caller: Caller, challenges: Sequence[str]) -> str:
+        """The endpoint answered 403 with these `WWW-Authenticate` values.
+
+        Raises ConsentRequired where it wants what the user may still allow. A troubleshooting code where the method
+        knows better than `refused` why the call was refused, else "".
+        """
+        return ""
 
     def refused(self, status: int) -> str:
         """The troubleshooting code for an endpoint that answers 401 or 403 to this method's credential."""

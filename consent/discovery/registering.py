@@ -18,7 +18,8 @@ from connections.drafts import Draft
 from connections.methods.base import Acted
 from connections.models import Connection
 from connections.secrets import NewSecret
-from consent import events
+from consent import client_keys, events
+from consent.client_assertions import ALGORITHM, METHOD
 from consent.clients import SECRET_FIELD
 from consent.discovery import addresses, server
 from consent.discovery.asking import Asking, members_of
@@ -96,7 +97,12 @@ def _registered(connection: Connection) -> Registered:
     if found is None:
         raise RegistrationRefused(" ".join(["The authorization server's metadata can't be read.", *_said(asking)]))
     client_auth = _checked(found, terms)
-    return _ask(asking, found, terms, client_auth)
+    return _ask(asking, found, terms, client_auth, _keys_of(connection) if client_auth == METHOD else {})
+
+
+def _keys_of(connection: Connection) -> dict[str, str]:
+    """RFC 7591 2: by reference, so that the server learns of each next key by itself."""
+    return {"jwks_uri": client_keys.current(connection).url, "token_endpoint_auth_signing_alg": ALGORITHM}
 
 
 def _checked(found: Metadata, terms: Terms) -> str:
@@ -117,7 +123,7 @@ def _checked(found: Metadata, terms: Terms) -> str:
     return terms.client_auth if terms.client_auth in found.client_auths else found.client_auths[0]
 
 
-def _ask(asking: Asking, found: Metadata, terms: Terms, client_auth: str) -> Registered:
+def _ask(asking: Asking, found: Metadata, terms: Terms, client_auth: str, keys: dict[str, str]) -> Registered:
     wanted = {
         "client_name": NAME,
         "application_type": "web",
@@ -126,6 +132,7 @@ def _ask(asking: Asking, found: Metadata, terms: Terms, client_auth: str) -> Reg
         "response_types": ["code"],
         "token_endpoint_auth_method": next(wire for wire, form in CLIENT_AUTH.items() if form == client_auth),
         **({"scope": " ".join(terms.scopes)} if terms.scopes else {}),
+        **keys,
     }
     headers = [("Accept", "application/json"), ("Content-Type", "application/json")]
     answer = asking.ask("POST", found.registration_url, headers, json.dumps(wanted).encode())
@@ -144,11 +151,12 @@ def _read(members: dict[str, Any], terms: Terms, client_auth: str) -> Registered
     if not isinstance(answered, list) or terms.redirect_uri not in answered:
         raise RegistrationRefused("The authorization server registered another redirect URL than this connection's.")
     client_auth = _answered_auth(members.get("token_endpoint_auth_method"), client_auth)
-    if client_auth != "none" and not _is_plain(secret, LONGEST_SECRET):
+    has_secret = client_auth not in ("none", METHOD)
+    if has_secret and not _is_plain(secret, LONGEST_SECRET):
         raise RegistrationRefused("The authorization server's answer to the registration has no usable client secret.")
     return Registered(
         client_id,
-        None if client_auth == "none" else Secret(secret),
+        Secret(secret) if has_secret else None,
         client_auth,
         _expiry(members.get("client_secret_expires_at")),
         bool(members.get("registration_access_token")),
@@ -157,8 +165,11 @@ def _read(members: dict[str, Any], terms: Terms, client_auth: str) -> Registered
 
 def _answered_auth(answered: object, asked: str) -> str:
     """The server may register another one than was asked for (RFC 7591 3.2.1)."""
-    if answered is None:
+    if answered is None or answered == asked:
         return asked
+    if answered == METHOD:
+        # It was told no keys, so it can't check a signature.
+        raise RegistrationRefused(NO_AUTH)
     if not isinstance(answered, str) or answered not in CLIENT_AUTH:
         raise RegistrationRefused(NO_AUTH)
     return CLIENT_AUTH[answered]

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from connections.agent_card.text import shown
+from consent.client_assertions import ALGORITHM, METHOD
 from consent.discovery import addresses
 from consent.discovery.asking import Asking
 from consent.discovery.ways import Way, scopes_of
 
 WHAT = "metadata"
-CLIENT_AUTH = {"client_secret_basic": "basic", "client_secret_post": "post", "none": "none"}
+CLIENT_AUTH = {
+    "client_secret_basic": "basic",
+    "client_secret_post": "post",
+    "private_key_jwt": "private_key_jwt",
+    "none": "none",
+}
 _ADDRESSES = {
     "authorization_url": "authorization_endpoint",
     "token_url": "token_endpoint",
@@ -36,7 +42,12 @@ class Metadata:
         """Those that the form knows too, in the form's words; RFC 8414 2: not said means basic."""
         listed = self.members.get("token_endpoint_auth_methods_supported")
         named = listed if isinstance(listed, list) else ["client_secret_basic"]
-        return [form for wire, form in CLIENT_AUTH.items() if wire in named]
+        return [form for wire, form in CLIENT_AUTH.items() if wire in named and (wire != METHOD or self._takes_our_key)]
+
+    @property
+    def _takes_our_key(self) -> bool:
+        listed = self.members.get("token_endpoint_auth_signing_alg_values_supported")
+        return not isinstance(listed, list) or ALGORITHM in listed
 
 
 def of_issuer(asking: Asking, issuer: str, forms: int = 4) -> Metadata | None:

@@ -7,8 +7,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
+from connections.methods.base import Caller
 from connections.troubleshooting import Entry, entry
-from consent import flow, telling
+from consent import flow, grants, matching, stepping_up, telling
 from consent.flow import FlowRefused
 from consent.managed import apps
 from consent.models import ConsentRequest
@@ -24,12 +25,19 @@ State = ConsentRequest.State
 
 @dataclass(frozen=True)
 class Scope:
+    """`is_new`: beside what the person has given already."""
+
     name: str
     words: str
+    is_new: bool = False
 
 
-def scopes_of(terms: Terms) -> list[Scope]:
-    return [Scope(name, terms.scope_words.get(name, name)) for name in terms.scopes]
+def scopes_of(terms: Terms, given: list[str] | None) -> list[Scope]:
+    """`given`: what the person has given before, where more is asked for; new ones come first."""
+    named = [
+        Scope(name, terms.scope_words.get(name, name), given is not None and name not in given) for name in terms.scopes
+    ]
+    return sorted(named, key=lambda scope: not scope.is_new)
 
 
 @consent_page("GET", "HEAD", "POST")
@@ -80,7 +88,9 @@ def _ask(request: HttpRequest, asking: ConsentRequest) -> HttpResponse:
     context = {
         "asking": asking,
         "terms": asking.asked,
-        "scopes": scopes_of(asking.asked),
+        "scopes": scopes_of(asking.asked, _given(asking)),
+        "own_account": asking.connection.settings.get("account_match") == matching.ENFORCE,
+        "asks_for_more": asking.reason == stepping_up.ASKS_FOR_MORE,
         "why": entry(asking.reason) if asking.reason and asking.reason != "disconnected_by_user" else None,
         "app": apps.find(asking.asked.publisher) if asking.asked.publisher else None,
         "hindrance": _hindrance(asking),
@@ -88,6 +98,13 @@ def _ask(request: HttpRequest, asking: ConsentRequest) -> HttpResponse:
         "here": request.path,
     }
     return render(request, "consent/ask.html", context)
+
+
+def _given(asking: ConsentRequest) -> list[str] | None:
+    if asking.reason != stepping_up.ASKS_FOR_MORE:
+        return None
+    grant = grants.of(asking.connection, Caller(asking.agent, asking.user))
+    return grant.scopes_given if grant else []
 
 
 def _hindrance(asking: ConsentRequest) -> Entry | None:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from connections.pages.frame import around, find
-from consent import accounts, endings, giving, grants, revocation
+from consent import accounts, endings, giving, grants, revocation, stepping_up
 from consent.models import Block, Grant
 from portal.projects.access import requires
 from portal.projects.models import Project
@@ -30,6 +30,7 @@ def consents(request: HttpRequest, project: Project, connection: str) -> HttpRes
         "blocks": Block.objects.filter(agent__in=agents).select_related("agent", "user").order_by("-at"),
         "withdrawn": giving.withdrawn(found),
         "hindrances": giving.hindrances(found),
+        "wanted": stepping_up.lately(found),
     }
     return render(request, "consent/connection.html", context)
 

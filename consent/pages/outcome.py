@@ -24,6 +24,7 @@ def done(request: HttpRequest, asking: UUID) -> HttpResponse:
     terms = found.asked
     missing = [terms.scope_words.get(name, name) for name in terms.scopes if name not in grant.scopes_given]
     context = {"asking": found, "terms": terms, "grant": grant, "narrower": missing}
+    context["notes"] = [entry(code) for code in grant.account_notes]
     return render(request, "consent/done.html", context)
 
 

@@ -36,7 +36,7 @@ class Revocation(_TokenLookup, RevocationEndpoint):
 
 
 class Introspection(_TokenLookup, IntrospectionEndpoint):
-    CLIENT_AUTH_METHODS = AUTH_METHODS[:2]  # a public client proves nothing
+    CLIENT_AUTH_METHODS = AUTH_METHODS[:-1]  # a public client proves nothing
 
     def check_permission(self, token: AccessToken | RefreshToken, client: Client, request: Incoming) -> bool:
         return isinstance(token, AccessToken) and (client.may_introspect or token.check_client(client))
@@ -69,18 +69,20 @@ class Registration(ClientRegistrationEndpoint):
     def get_server_metadata(self) -> dict[str, Any]:
         return {
             "scopes_supported": list(self.server.settings.scopes),
-            "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
+            "token_endpoint_auth_methods_supported": self.server.settings.auth_methods,
         }
 
     def extract_client_metadata(self, request: Incoming) -> dict[str, Any]:
         metadata = super().extract_client_metadata(request)
         if not metadata.get("redirect_uris"):
             raise InvalidRequestError("A client needs a redirect URI.")
+        if metadata.get("token_endpoint_auth_method") == "private_key_jwt" and not metadata.get("jwks_uri"):
+            raise InvalidRequestError("A client that signs needs a jwks_uri.")
         return metadata
 
     def generate_client_info(self, request: Incoming) -> dict[str, Any]:
         info = {"client_id": f"octo_client_{secrets.token_hex(8)}", "client_id_issued_at": int(time.time())}
-        if request.payload.data.get("token_endpoint_auth_method") != "none":
+        if request.payload.data.get("token_endpoint_auth_method") not in ("none", "private_key_jwt"):
             info |= {"client_secret": f"octo_secret_{secrets.token_urlsafe(32)}", "client_secret_expires_at": 0}
         return info
 
@@ -93,6 +95,7 @@ class Registration(ClientRegistrationEndpoint):
             redirect_uris=client_metadata["redirect_uris"],
             name=client_metadata.get("client_name", client_info["client_id"]),
             scope=client_metadata.get("scope") or " ".join(self.server.settings.scopes),
+            jwks_uri=client_metadata.get("jwks_uri", ""),
         )
         self.server.store.add_client(client)
         return client

@@ -59,6 +59,7 @@ class CodeGrant(AuthorizationCodeGrant):
             asked.get("code_challenge"),
             asked.get("code_challenge_method"),
             time.time() + self.server.settings.code_seconds,
+            nonce=asked.get("nonce", ""),
         )
         self.server.store.add_code(code, record)
 

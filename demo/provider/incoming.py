@@ -63,7 +63,8 @@ async def posted(request: Request, uri: str) -> Incoming:
     repeated = [name for name, values in parameters.datalist.items() if len(values) > 1 and name != "resource"]
     if repeated:
         raise InvalidRequestError("A parameter is given more than once.")
-    if "authorization" in request.headers and "client_secret" in parameters.data:
+    proofs = {"client_secret", "client_assertion"} & set(parameters.data)
+    if len(proofs) + ("authorization" in request.headers) > 1:
         raise InvalidRequestError("The client authenticates in more than one way.")
     return Incoming(request.method, uri, _headers(request), parameters)
 

@@ -33,6 +33,7 @@ class Machine:
             Route("/revoke", self._revoke, methods=["POST"]),
             Route("/introspect", self._introspect, methods=["POST"]),
             Route("/register", self._register, methods=["POST"]),
+            Route("/jwks.json", self._jwks),
             Route("/userinfo", self._userinfo, methods=["GET", "POST"]),
         ]
 
@@ -67,8 +68,10 @@ class Machine:
         if isinstance(claims, Response):
             return claims
         account = claims["sub"]
-        person = self._protocol.settings.accounts.get(account, account)
-        return JSONResponse({"sub": account, "preferred_username": account, "name": person})
+        return JSONResponse(self._protocol.id_tokens.claims_of(account))
+
+    async def _jwks(self, _: Request) -> Response:
+        return JSONResponse(self._protocol.id_tokens.jwks())
 
     def _endpoint(self, name: str) -> Callable[[Incoming], Response]:
         return lambda asked: self._protocol.create_endpoint_response(name, asked)

@@ -12,8 +12,10 @@ from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc6749 import AuthorizationServer
 from starlette.responses import JSONResponse, Response
 
+from demo.provider.assertions import Assertions
 from demo.provider.endpoints import Introspection, Registration, Revocation
 from demo.provider.grants import S256, CodeGrant, RefreshGrant
+from demo.provider.id_tokens import IdTokens
 from demo.provider.incoming import Incoming, client_by_basic
 from demo.provider.records import AccessToken, Client, Code, RefreshToken, digest
 from demo.provider.settings import Settings
@@ -29,6 +31,9 @@ class Protocol(AuthorizationServer):
         self.settings = settings
         self.store = store
         self.register_client_auth_method("client_secret_basic", client_by_basic)
+        self.id_tokens = IdTokens(issuer, settings)
+        self.assertions = Assertions(issuer, settings)
+        self.register_client_auth_method("private_key_jwt", self.assertions.client)
         self.register_token_generator("default", self._tokens)
         self.register_grant(CodeGrant, [] if settings.pkce == "unsupported" else [S256(settings.pkce == "required")])
         self.register_grant(RefreshGrant)
@@ -43,6 +48,8 @@ class Protocol(AuthorizationServer):
         now = time.time()
         access = AccessToken(origin.approval, token["scope"], now + self.settings.access_seconds)
         self.store.access_tokens[digest(token["access_token"])] = access
+        if isinstance(origin, Code) and "openid" in token["scope"].split():
+            token["id_token"] = self.id_tokens.token(origin)
         if "refresh_token" in token:
             refresh = RefreshToken(origin.approval, now + self.settings.refresh_seconds)
             self.store.refresh_tokens[digest(token["refresh_token"])] = refresh

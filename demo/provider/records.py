@@ -15,7 +15,7 @@ def digest(secret: str) -> str:
 
 @dataclass
 class Client(ClientMixin):
-    """A registered client. Without a secret it is a public one, and its `auth_method` is "none"."""
+    """A registered client. Without a secret it is a public one ("none"), or one that signs (private_key_jwt)."""
 
     client_id: str
     secret_digest: str
@@ -24,6 +24,9 @@ class Client(ClientMixin):
     name: str
     scope: str  # all that it may ask for, separated by spaces
     may_introspect: bool = False  # a resource server may read tokens that other clients got
+    # The public keys of one that signs who it is: at this address, or given when it was registered.
+    jwks_uri: str = ""
+    jwks: dict | None = None
 
     def get_client_id(self) -> str:
         return self.client_id
@@ -75,6 +78,7 @@ class Code(AuthorizationCodeMixin):
     code_challenge_method: str | None
     expires_at: float
     used: bool = False
+    nonce: str = ""
 
     def get_redirect_uri(self) -> str:
         return self.redirect_uri

@@ -1,5 +1,6 @@
 """What can be chosen about an authorization server, and the addresses that follow from its issuer."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -10,7 +11,9 @@ SCOPES = {
     "profile": "Know the name of your account",
 }
 ACCOUNTS = {"octo-ben": "Ben Okafor", "octo-chloe": "Chloe Martin"}
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
+
+SIGNING = ("RS256", "PS256", "ES256")
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,14 @@ class Settings:
     refresh_needs: str = ""  # a scope without which there is no refresh token, as offline_access elsewhere
     scopes: dict[str, str] = field(default_factory=lambda: dict(SCOPES))
     accounts: dict[str, str] = field(default_factory=lambda: dict(ACCOUNTS))
+    # What is said of an account beside its name; with the scope openid in an id token too.
+    claims: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # Gives the JWKS at a client's jwks_uri; without it no client may authenticate by private_key_jwt.
+    read_keys: Callable[[str], dict[str, Any]] | None = None
+
+    @property
+    def auth_methods(self) -> list[str]:
+        return [name for name in AUTH_METHODS if self.read_keys or name != "private_key_jwt"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +77,10 @@ class Addresses:
         return f"{self.issuer}/userinfo"
 
     @property
+    def jwks(self) -> str:
+        return f"{self.issuer}/jwks.json"
+
+    @property
     def register(self) -> str:
         return f"{self.issuer}/register"
 
@@ -88,8 +103,10 @@ def metadata(at: Addresses, settings: Settings) -> dict[str, Any]:
         "scopes_supported": list(settings.scopes),
         "response_types_supported": ["code"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
-        "token_endpoint_auth_methods_supported": list(AUTH_METHODS),
-        "revocation_endpoint_auth_methods_supported": list(AUTH_METHODS),
+        "token_endpoint_auth_methods_supported": settings.auth_methods,
+        "revocation_endpoint_auth_methods_supported": settings.auth_methods,
+        **({"token_endpoint_auth_signing_alg_values_supported": list(SIGNING)} if settings.read_keys else {}),
         "code_challenge_methods_supported": [] if settings.pkce == "unsupported" else ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        **({"jwks_uri": at.jwks} if "openid" in settings.scopes else {}),
     }

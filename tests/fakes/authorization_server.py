@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode
 
+import httpx
+
 from demo.authorization_server import Provider, Registration
 from demo.provider.settings import Addresses, Settings
 from tests.fakes.faults import Faults, Plan, WithTransport
@@ -62,7 +64,7 @@ class FakeProvider:
         return f"{self.at.issuer}/refresh"
 
     def register(self, *redirect_uris: str, **options: Any) -> Registration:
-        """As of `Provider.register`: auth_method, client_id, client_secret, scope, may_introspect."""
+        """As of `Provider.register`: auth_method, client_id, client_secret, scope, may_introspect, jwks_uri, jwks."""
         return self.server.register(*(redirect_uris or (REDIRECT_URI,)), **options)
 
     def authorize_url(self, client: Registration, redirect_uri: str = REDIRECT_URI, **parameters: str) -> str:
@@ -133,10 +135,16 @@ def authorization_server(*, path: str = "", **settings: Any) -> Iterator[FakePro
     """Run one on a free loopback port.
 
     path: of the issuer, "/tenant" for example. settings: as of `demo.provider.settings.Settings`:
-    access_seconds, refresh_seconds, code_seconds, grace_seconds, rotates, pkce, asks_again, refresh_needs, scopes.
+    access_seconds, refresh_seconds, code_seconds, grace_seconds, rotates, pkce, asks_again, refresh_needs, scopes,
+    read_keys, claims (with the scope "openid" in `scopes`, id tokens are signed).
     """
+    settings.setdefault("read_keys", _keys_at)
     sock = listening_socket()
     fake = FakeProvider(Provider(url_of(sock) + path, Settings(**settings)))
     app = WithTransport(Recorder(Faults(fake.server.application(), fake.plan, fake.at.origin), fake.received))
     with serve(app, at=sock, lifespan="off"):
         yield fake
+
+
+def _keys_at(jwks_uri: str) -> dict[str, Any]:
+    return httpx.get(jwks_uri, timeout=5).raise_for_status().json()

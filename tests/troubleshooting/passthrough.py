@@ -5,7 +5,7 @@ from functools import partial
 
 import httpx
 
-from consent import flow, grants, restoring
+from consent import flow, grants, restoring, stepping_up
 from consent.models import ConsentRequest, Grant
 from consent.terms import Terms
 from portal.projects import people
@@ -58,7 +58,26 @@ def lets_the_user_in_nowhere(status: int, get: Get) -> httpx.Response:
     return ask(world.ben)
 
 
+def wants_more(get: Get) -> World:
+    """The endpoint wants a scope that the connection does not ask for, of a user who has consented."""
+    world: World = get("world")
+    strict = get("resource_of")(world.octo, scope="profile")
+    world.connection.endpoint = strict.url
+    world.connection.interfaces = [one | {"url": strict.url} for one in world.connection.interfaces[:1]]
+    world.connection.save()
+    world.give(world.ben)
+    return world
+
+
+def asks_again_for_what_the_user_declined(get: Get) -> httpx.Response:
+    world = wants_more(get)
+    for _ in range(stepping_up.MOST_OF_A_SET):
+        flow.decline(ConsentRequest.objects.get(pk=asked(ask(world.ben))["id"]))
+    return ask(world.ben)
+
+
 PASSTHROUGH: dict[str, Produce] = {
+    "more_access_refused": asks_again_for_what_the_user_declined,
     "consent_required": asks_without_a_message,
     "user_missing": names_no_user,
     "agent_blocked_by_user": is_blocked_by_the_user,

@@ -13,6 +13,7 @@ from connections import secrets
 from connections.models import Connection
 from connections.troubleshooting import CATALOGUE, Who
 from consent.models import Block, ConsentRequest
+from demo.provider.settings import SCOPES
 from portal.agents.models import Agent
 from portal.projects.models import Project
 from portal.users import User
@@ -20,6 +21,7 @@ from tests import factories
 from tests.consent.attacks.conftest import bens, stage  # noqa: F401 -- fixtures
 from tests.consent.attacks.stage import Stage, arrive, at_the_provider, leave
 from tests.fakes import misbehaviour as bad
+from tests.fakes.authorization_server import authorization_server
 from tests.fakes.misbehaviour import Misbehaviour
 from tests.troubleshooting.telling import assert_docs_have, assert_log_and_search_explain, words_on
 
@@ -130,7 +132,38 @@ def begins_an_unfinished_one(on: Stage, ben: User, browser: Client) -> HttpRespo
     return browser.post(f"/consent/{asking.id}", {"decision": "continue"})
 
 
+def enforcing(on: Stage) -> Stage:
+    """A connection that compares the account with the person."""
+    return Stage(on.provider, on.another(account_match="enforce", account_claim="email"), on.agent)
+
+
+def names(email: str, on: Stage, ben: User, browser: Client) -> HttpResponse:
+    on.provider.server.settings.claims["octo-chloe"] = {"email": email} if email else {}
+    return arrive(browser, at_the_provider(leave(browser, enforcing(on).link(ben)), "octo-chloe"))
+
+
+def connects_another_than_before(on: Stage, ben: User, browser: Client) -> HttpResponse:
+    on.provider.server.settings.claims.update(dict.fromkeys(("octo-ben", "octo-chloe"), {"email": ben.email}))
+    chosen = enforcing(on)
+    arrive(browser, at_the_provider(leave(browser, chosen.link(ben))))
+    return arrive(browser, at_the_provider(leave(browser, chosen.link(ben)), "octo-chloe"))
+
+
+def is_told(fault: Misbehaviour, at: str, on: Stage, ben: User, browser: Client) -> HttpResponse:
+    """A provider that signs id tokens answers like this at one of its addresses."""
+    with authorization_server(scopes=SCOPES | {"openid": "Know who you are"}) as signs:
+        connection = Stage(signs, on.connection, on.agent).another(scopes=["openid"], issuer=signs.at.issuer)
+        back = at_the_provider(leave(browser, Stage(signs, connection, on.agent).link(ben)))
+        signs.next(fault, at=at)
+        return arrive(browser, back)
+
+
 CONSENTS: dict[str, Produce] = {
+    "account_differs": partial(names, "someone@else.example"),
+    "account_unproven": partial(names, ""),
+    "account_changed": connects_another_than_before,
+    "id_token_refused": partial(is_told, bad.changed(id_token="e30.e30.e30"), "code"),
+    "account_swapped": partial(is_told, bad.changed(sub="octo-chloe"), "userinfo"),
     "provider_denied": is_denied,
     "code_refused": partial(is_exchanged, bad.refuses("invalid_grant")),
     "oauth_client_refused": partial(is_exchanged, bad.refuses("invalid_client", 401)),

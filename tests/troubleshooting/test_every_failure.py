@@ -10,7 +10,7 @@ from tests.troubleshooting.callers import CALLERS
 from tests.troubleshooting.endpoints import ENDPOINTS, call
 from tests.troubleshooting.identities import IDENTITIES
 from tests.troubleshooting.managed import ENDED_BY_OWNER, MANAGED
-from tests.troubleshooting.passthrough import ENDED, PASSTHROUGH
+from tests.troubleshooting.passthrough import ENDED, PASSTHROUGH, wants_more
 from tests.troubleshooting.telling import (
     Failure,
     assert_agent_is_told,
@@ -51,6 +51,18 @@ def test_what_no_longer_serves_is_asked_for_again_and_says_why(request, auditor,
     # Whoever disconnected the agent themself need not be told so.
     told = entry.title in read(browse(caller.user), reverse("consent", args=[data["id"]]))
     assert told == (code != "disconnected_by_user")
+    assert_log_and_search_explain(auditor, answer.headers["x-request-id"], code)
+    assert_docs_have(code)
+
+
+def test_what_the_endpoint_wants_beside_is_asked_for_and_says_why(request, auditor, browse):
+    world, code = wants_more(request.getfixturevalue), "more_access_wanted"
+
+    answer = ask(world.ben)
+
+    data, entry = asked(answer), CATALOGUE[code]
+    assert f"needs your permission again: {entry.title}." in data["text"]
+    assert entry.title in read(browse(world.ben.user), reverse("consent", args=[data["id"]]))
     assert_log_and_search_explain(auditor, answer.headers["x-request-id"], code)
     assert_docs_have(code)
 

@@ -30,6 +30,7 @@ HERE = {
     *NOT_LOGGED,
     "endpoint_error",
     "tested_too_often",
+    "more_access_wanted",
 }
 # Produced by other tests, which need a stream that is open, a moment that only a race has, or no call at all.
 ELSEWHERE = {

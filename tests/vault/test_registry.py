@@ -13,7 +13,7 @@ from django.utils import timezone
 from connections.methods.base import Caller
 from connections.models import Secret
 from connections.secrets import NewSecret, store
-from consent import flow, grants
+from consent import client_keys, flow, grants
 from consent.managed import listing
 from portal import sealed, vault
 from portal.audit import events, log
@@ -112,6 +112,7 @@ def seal_one_of_everything(project) -> None:
     revocable = making.make_connection(project, name="revocable", settings={"revocation_url": f"{making.NOWHERE}/r"})
     grants.revoke(making.make_grant(revocable, agent, person), person)
     flow.begin(flow.ask(oauth, Caller(agent, person)))
+    client_keys.current(making.make_connection(project, name="signing", secret=""))
     _seal_identities(project, person)
     app = listing.enter("github", "c", "first-secret", {}, ["https://review.contoso.example"], person)
     listing.replace_secret(app, "second-secret", person, keep_former=timedelta(days=1))
