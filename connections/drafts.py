@@ -61,8 +61,8 @@ class Draft:
 
     def is_saved_in(self, stored: Connection) -> bool:
         """Whether the connection already is what was entered."""
-        ours = (self.endpoint, self.card_path, self.auth_method, _filled(self.settings))
-        saved = (stored.endpoint, stored.card_path, stored.auth_method, _filled(stored.settings))
+        ours = (self.endpoint, self.card_path, self.auth_method, self._filled(self.settings))
+        saved = (stored.endpoint, stored.card_path, stored.auth_method, self._filled(stored.settings))
         return ours == saved and not self.secrets
 
     def rehearsed(self, project: Project, by: User) -> Connection:
@@ -78,6 +78,8 @@ class Draft:
         connection._prefetched_objects_cache = {"secrets": rows}
         return connection
 
-
-def _filled(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if value}
+    def _filled(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """With the form's own values for what is not said: a row may be older than one of the fields."""
+        fields = self.method.settings_form.base_fields
+        said = {name: field.initial for name, field in fields.items()} | settings
+        return {name: value for name, value in said.items() if value}

@@ -267,13 +267,17 @@ class OAuthSettings(SettingsForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         rule = cleaned.get("account_match", matching.OFF)
-        has_id_token = "openid" in cleaned.get("scopes", ()) and cleaned.get("issuer")
-        if rule != matching.OFF and not has_id_token and not cleaned.get("userinfo_url"):
+        if rule != matching.OFF and not self.tells_account(cleaned):
             self.add_error("account_match", NEEDS_ACCOUNT)
         signs = cleaned.get("client_auth") == client_assertions.METHOD
         if signs and not cleaned.get("issuer") and "issuer" not in self.errors:
             self.add_error("issuer", NEEDS_ISSUER)
         return cleaned
+
+    def tells_account(self, cleaned: dict[str, Any]) -> bool:
+        """Whether the provider will say which account was connected."""
+        has_id_token = "openid" in cleaned.get("scopes", ()) and cleaned.get("issuer")
+        return bool(has_id_token or cleaned.get("userinfo_url"))
 
     def clean_extra(self) -> dict[str, str]:
         _refuse_own(self.cleaned_data["extra"])

@@ -51,7 +51,7 @@ class PassthroughSettings(OAuthSettings):
     """
 
     OF_MANAGED = ("publisher", "scopes_of", "ticked", "further")
-    BOTH = ("keep_alive_days",)
+    BOTH = ("account_match", "account_claim", "keep_alive_days")
 
     app: PublisherApp | None = None
 
@@ -174,6 +174,16 @@ class PassthroughSettings(OAuthSettings):
             "scopes": list(scopes),
             **{name: given[name] for name in self.BOTH if name in given},
         }
+
+    def tells_account(self, cleaned: dict[str, Any]) -> bool:
+        """A publisher's record says where it is asked."""
+        if not self.is_managed or self.record is None:
+            return super().tells_account(cleaned)
+        return bool(self.record.userinfo_url)
+
+    @property
+    def more(self) -> list[forms.BoundField]:
+        return [self[name] for name in (self.BOTH if self.is_managed else self.MORE)]
 
     def _check_publisher(self) -> None:
         if self.app is None:

@@ -346,14 +346,14 @@ def test_between_consent_and_exchange(stage, app, ana, ben, bens, take_away):
 @every_way
 def test_while_the_code_is_exchanged(stage, app, ana, ben, bens, take_away, monkeypatch):
     """What comes back then is not kept, and the publisher is told so."""
-    account_of = oauth2.account_of
+    userinfo = oauth2.userinfo
 
     def late(*arguments):
         take_away(app, ana)
-        return account_of(*arguments)
+        return userinfo(*arguments)
 
     back = at_the_provider(leave(bens, stage.link(ben)))
-    monkeypatch.setattr(oauth2, "account_of", late)
+    monkeypatch.setattr(oauth2, "userinfo", late)
     answer = arrive(bens, back)
     assert answer.status_code in (400, 404) or answer.url.endswith("/refused")
     assert stage.token_requests == 1 and not Grant.objects.exists()

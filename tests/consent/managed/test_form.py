@@ -1,9 +1,12 @@
 """The choice between managed and custom OAuth on the connect and edit pages, and what is stored of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from connections.methods import method_of
 from connections.models import Connection
+from consent.forms import NEEDS_ACCOUNT
 from consent.managed import listing
 from consent.models import Grant, PublisherApp
 from consent.publishers import Scope
@@ -19,6 +22,8 @@ from tests.consent.managed.publishing import READ, SECRET, SLUG, WRITE
 from tests.consent.test_oauth_form import form as custom_form
 
 pytestmark = pytest.mark.django_db
+
+UNTOUCHED = {"account_match": "off", "account_claim": "verified_email", "keep_alive_days": None}
 
 
 def form(endpoint: str, /, **changes) -> dict:
@@ -115,7 +120,7 @@ def test_scopes_come_with_the_records_words_and_the_fixed_ones_always(
 def test_a_manager_connects_without_entering_anything_of_the_app(manager, address, app, endpoint, octo):
     answer = manager.post(address, form(endpoint), follow=True)
     saved = Connection.objects.get()
-    assert saved.settings == {"publisher": SLUG, "scopes": [READ], "keep_alive_days": None}
+    assert saved.settings == {"publisher": SLUG, "scopes": [READ]} | UNTOUCHED
     assert not saved.secrets.exists() and method_of(saved).foundry_auth_type == "OAuth2"
     terms = Terms.now(saved)
     assert (terms.client_id, terms.token_url) == (app.client_id, octo.at.token)
@@ -157,7 +162,7 @@ def test_whatever_is_posted_beside_the_choice_changes_nothing_of_the_app(manager
     evil |= {"client_secret-0-value": "evil-secret", "settings-scopes": "everything"}
     manager.post(address, form(endpoint) | evil)
     saved = Connection.objects.get()
-    assert set(saved.settings) == {"publisher", "scopes", "keep_alive_days"} and not saved.secrets.exists()
+    assert set(saved.settings) == {"publisher", "scopes", *UNTOUCHED} and not saved.secrets.exists()
     assert "evil" not in str(Terms.now(saved).stored())
     # Nor where somebody writes them into the row.
     saved.settings |= {"token_url": "https://evil.example", "extra": {"client_id": "evil"}, "client_auth": "none"}
@@ -206,7 +211,7 @@ def test_the_edit_page_shows_what_is_stored(manager, managed):
     assert settings.carried == [], "nothing was typed under the other choice"
     edit(manager, managed, settings__ticked=[READ], settings__further="admin", settings__keep_alive_days="20")
     managed.refresh_from_db()
-    assert managed.settings == {"publisher": SLUG, "scopes": [READ, "admin"], "keep_alive_days": 20}
+    assert managed.settings == {"publisher": SLUG, "scopes": [READ, "admin"]} | UNTOUCHED | {"keep_alive_days": 20}
 
 
 def test_a_custom_connection_is_edited_as_before_where_apps_are_registered(manager, app, project, release_bot):
@@ -300,3 +305,14 @@ def test_no_page_log_or_export_of_a_project_has_anything_of_the_secret(
     seen += [str(Connection.objects.values().get()), str(Grant.objects.values().get())]
     assert len(seen) > 15
     assert SECRET not in "".join(seen) and app.client_secret not in "".join(seen)
+
+
+def test_a_managed_connection_may_want_the_persons_own_account_where_the_publisher_names_it(
+    app, address, manager, endpoint, monkeypatch
+):
+    manager.post(address, form(endpoint, settings__account_match="enforce"))
+    assert Connection.objects.get(name="review-agent").settings["account_match"] == "enforce"
+
+    publishing.know(monkeypatch, replace(app.record, userinfo_url=""))
+    answer = manager.post(address, form(endpoint, name="other-agent", settings__account_match="enforce"))
+    assert answer.status_code == 422 and NEEDS_ACCOUNT in text_of(answer)
