@@ -32,7 +32,7 @@ from portal.vault import Secret
 
 __all__ = [
     "Client", "ClientRefused", "GrantEnded", "ProviderBusy", "RequestRefused", "TokenRefused", "Tokens", "Uncertain",
-    "account_of", "authorization_address", "exchange", "new_verifier", "post", "refresh",
+    "authorization_address", "exchange", "new_verifier", "post", "refresh",
 ]  # fmt: skip
 
 LARGEST_ANSWER = 65_536
@@ -108,11 +108,6 @@ def refresh(client: Client, refresh_token: Secret) -> Tokens:
     return _tokens(client, client.terms.refresh_url, form, wire.refreshed_path)
 
 
-def account_of(terms: Terms, access_token: Secret) -> str:
-    """The name of the account at the provider, from its userinfo address; "" when it can't be told."""
-    return name_in(userinfo(terms, access_token))
-
-
 def userinfo(terms: Terms, access_token: Secret) -> dict[str, Any]:
     """What the provider's userinfo address says of the account; {} when it can't be told."""
     if not terms.userinfo_url:
@@ -126,7 +121,7 @@ def userinfo(terms: Terms, access_token: Secret) -> dict[str, Any]:
 
 
 def name_in(members: dict[str, Any]) -> str:
-    """What people know the account by."""
+    """What people know the account by; "" where nothing says it."""
     names = (members.get(name) for name in NAMES)
     return next((name[:200] for name in names if isinstance(name, str) and name.isprintable() and name), "")
 

@@ -359,7 +359,7 @@ def test_a_revocation_that_was_not_confirmed_says_so(octo, client, fault, said):
 
 def test_the_account_is_named_and_a_provider_that_plays_tricks_names_none(octo, client):
     access = tokens_of(client).access
-    assert oauth2.account_of(client.terms, access) == "octo-ben"
+    assert oauth2.name_in(oauth2.userinfo(client.terms, access)) == "octo-ben"
 
     hostile = [
         bad.raw(b"<script>", content_type="text/html"),
@@ -371,9 +371,9 @@ def test_the_account_is_named_and_a_provider_that_plays_tricks_names_none(octo, 
     ]
     octo.next(*hostile, at="userinfo")
     for _ in hostile:
-        assert oauth2.account_of(client.terms, access) == ""
+        assert oauth2.name_in(oauth2.userinfo(client.terms, access)) == ""
     octo.next(bad.answers({"sub": "x" * 500}), at="userinfo")
-    assert oauth2.account_of(client.terms, access) == "x" * 200
+    assert oauth2.name_in(oauth2.userinfo(client.terms, access)) == "x" * 200
 
 
 def test_every_refusal_has_a_code_that_the_catalogue_explains():

@@ -450,4 +450,4 @@ def test_a_custom_app_is_told_as_rfc_7009_has_it_where_it_has_an_address():
 @with_a(*sorted(FAKES))
 def test_the_account_is_read_where_the_publisher_names_it(fake, client_of):
     client = client_of(fake)
-    assert "octo-ben" in oauth2.account_of(client.terms, exchanged(client).access)
+    assert "octo-ben" in oauth2.name_in(oauth2.userinfo(client.terms, exchanged(client).access))
