@@ -236,3 +236,11 @@ def test_a_publisher_that_is_no_longer_known_is_listed_and_can_be_removed(browse
     assert owner.get(EDIT).status_code == 404
     owner.post(REMOVE)
     assert not PublisherApp.objects.exists()
+
+
+def test_a_record_that_was_not_compared_yet_says_so(browse, ana, octo, monkeypatch):
+    publishing.know(monkeypatch, publishing.record(octo, checked=None))
+    owner = browse(ana)
+    assert "Octo Not yet try it with an account of your own first" in words_of(owner.get(NEW))
+    shown = words_of(owner.get(f"{NEW}?publisher={SLUG}"))
+    assert "was not compared with all of it yet" in shown and "compared with it on" not in shown
