@@ -16,7 +16,7 @@ ZOOM = Publisher(
     ),
     checked=date(2026, 11, 24),
     register_at="https://marketplace.zoom.us/develop/create",
-    register_hint="General app, user-managed. Add the scopes there. A new sign-in ends what the same account gave before.",
+    register_hint="General app, user-managed; add the scopes. A new sign-in ends what the same account gave before.",
     authorization_url="https://zoom.us/oauth/authorize",
     token_url="https://zoom.us/oauth/token",
     revocation_url="https://zoom.us/oauth/revoke",
