@@ -39,7 +39,7 @@ def _register_app(page: Page, site) -> None:
     page.goto(f"{site.url}/portal/publishers/")
     expect(page.get_by_text("No app is registered")).to_be_visible()
     page.get_by_role("link", name="Register an app").click()
-    page.get_by_role("link", name="Register an app of GitHub").click()
+    page.get_by_role("link", name="Register an app of GitHub", exact=True).click()
     expect(page.get_by_text(f"{site.url}/consent/callback/p/github")).to_be_visible()
     page.get_by_label("Client ID").fill("Iv23liQ8mVt0RkZx41bd")
     page.get_by_label("Client secret").fill(SECRET)

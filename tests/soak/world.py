@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from connections.models import Connection
 from consent import grants, oauth2, tokens
+from consent.identifying import Account
 from consent.models import ConsentRequest, Grant
 from consent.terms import Terms
 from portal import vault
@@ -57,7 +58,7 @@ def consent_again(grant: Grant, family: str) -> None:
     request = ConsentRequest(connection=grant.connection, agent=grant.agent, user=grant.user, terms=grant.terms)
     request.expires_at = timezone.now() + timedelta(hours=1)
     new = oauth2.Tokens(vault.Secret(f"a-{family}-0"), vault.Secret(f"r-{family}-0"), int(LIFE.total_seconds()), None)
-    grants.store(request, new, "")
+    grants.store(request, new, Account())
 
 
 def held_by(grant: Grant) -> tuple[str, int] | None:
