@@ -14,7 +14,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from celery import Celery
@@ -36,7 +35,6 @@ IN_A_ROW = 2
 class Raced:
     """`rounds` by the state of the broker; `swept`, in how many of them a sweep reached for the grant as well.
 
-    `restarted`: how often the worker or beat had ended with its broker, and was started again.
     `wrong` is what should never happen.
     """
 
@@ -44,7 +42,6 @@ class Raced:
     rounds: Counter = field(default_factory=Counter)
     served: int = 0
     swept: int = 0
-    restarted: int = 0
     wrong: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
@@ -61,31 +58,23 @@ def race(rounds: int, say: Callable[[str], None]) -> Raced:
         # What they say of a broker that is down is not for the terminal.
         output = running.enter_context((var / "output").open("wb"))
         beside = running.enter_context(queue.running(var, output, CELERY_BROKER_URL=broker.url))
-        starts = [partial(beside.worker, concurrency=2), beside.beat]
-        processes = [start() for start in starts]
+        processes = [beside.worker(concurrency=2), beside.beat()]
         four = running.enter_context(workers(PROCESSES))
         [(grant, family)] = world.people_at(octo, world.agent("race"), 1).items()
         raced.broker = broker.name
         for number in range(rounds):
             condition = CONDITIONS[number // IN_A_ROW % len(CONDITIONS)]
             broker.become(condition)
-            raced.restarted += _supervise(processes, starts)
             broker.wake()
             _one_round(raced, four, octo, Grant.objects.get(pk=grant), family)
             raced.rounds[condition] += 1
             if (number + 1) % 20 == 0:
                 say(f"{number + 1} races, {len(raced.wrong)} wrong")
+        if broker.is_outlived and any(each.poll() is not None for each in processes):
+            raced.wrong.append("the worker or beat did not outlive the broker")
         Grant.objects.all().delete()
     raced.seconds = time.monotonic() - began
     return raced
-
-
-def _supervise(processes: list[subprocess.Popen], starts: list[Callable[[], subprocess.Popen]]) -> int:
-    """Starts a worker or beat again that ended with its broker, as whoever supervises them does; how many."""
-    ended = [at for at, process in enumerate(processes) if process.poll() is not None]
-    for at in ended:
-        processes[at] = starts[at]()
-    return len(ended)
 
 
 def _one_round(raced: Raced, four: list, octo: Running, grant: Grant, family: str) -> None:
@@ -116,7 +105,7 @@ def _paced() -> list:
 class Redis:
     """One of its own. Down, it does not listen; its content is kept in memory alone, and so is lost as well."""
 
-    name = "Redis"
+    name, is_outlived = "Redis", True
 
     def __init__(self, var: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -163,7 +152,7 @@ class Folder:
     Worker and beat may end of that, as of a disk that is gone; whoever supervises them begins them again.
     """
 
-    name, url = "the folder", "filesystem://localhost"
+    name, url, is_outlived = "the folder", "filesystem://localhost", False
 
     def __init__(self, var: Path) -> None:
         self._at = var / "queue"

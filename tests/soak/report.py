@@ -58,8 +58,7 @@ def _race(raced: Raced) -> str:
         f"expired grant; the broker was {raced.broker}, {rounds}; in {raced.swept} of them a sweep reached "
         f"for it at the same time. {raced.served:,} callers were served; "
         f"{len(raced.wrong)} races had another number of token requests than one, another answer than the new token, "
-        f"or an ended grant. The worker or beat ended with its broker {raced.restarted} times, and was started again. "
-        f"{raced.seconds:.0f} s."
+        f"or an ended grant. {raced.seconds:.0f} s."
     )
 
 
